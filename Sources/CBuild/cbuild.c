@@ -1,0 +1,3 @@
+#include "cbuild.h"
+
+const char *ferry_commit(void) { return FERRY_COMMIT; }

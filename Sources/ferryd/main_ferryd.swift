@@ -1,0 +1,2 @@
+import FerryCommands
+@main struct Main { static func main() {} }
