@@ -20,6 +20,7 @@ let concurrency = Target.Dependency.product(name: "NIOConcurrencyHelpers", packa
 let ssl = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -38,6 +39,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
         .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
@@ -51,16 +53,22 @@ let package = Package(
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .target(name: "CLinux"),
+        .target(name: "CChunking"),
         .target(
             name: "CBuild",
             cSettings: [.define("FERRY_COMMIT", to: "\"\(Context.gitInformation?.currentCommit ?? "unknown")\"")]
         ),
         .target(name: "FerryErrors", swiftSettings: strict),
         // Floor 2: pure.
-        .target(name: "FerryWire", dependencies: ["FerryErrors", nio, protobuf], swiftSettings: house),
+        .target(
+            name: "FerryWire",
+            dependencies: ["FerryErrors", nio, protobuf],
+            exclude: ["Messages/messages.proto"],
+            swiftSettings: house
+        ),
         .target(
             name: "FerryChunking",
-            dependencies: ["CZlib", "CISAL", "CDeflate", "FerryErrors", crypto],
+            dependencies: ["CISAL", "CDeflate", "CChunking", "FerryErrors", crypto],
             swiftSettings: strict
         ),
         // Floor 3.
@@ -80,7 +88,7 @@ let package = Package(
         ),
         .target(
             name: "FerryTransport",
-            dependencies: ["FerryErrors", "FerryWire", nio, posix, concurrency, ssl, crypto, x509, logging],
+            dependencies: ["FerryErrors", "FerryWire", "FerryProtocol", nio, posix, concurrency, ssl, crypto, x509, asn1, logging],
             swiftSettings: house
         ),
         // Floor 6.
@@ -105,7 +113,7 @@ let package = Package(
             name: "FerryCommands",
             dependencies: [
                 "CBuild", "FerryErrors", "FerryWire", "FerryChunking", "FerryFiles", "FerryCatalog", "FerryTransfer", "FerryServer",
-                "FerryClient", "FerryTransport", nio, concurrency, logging, arguments,
+                "FerryClient", "FerryTransport", nio, posix, concurrency, logging, arguments,
             ],
             swiftSettings: house
         ),
@@ -116,6 +124,7 @@ let package = Package(
         .testTarget(
             name: "FerryChunkingTests",
             dependencies: ["FerryErrors", "FerryChunking", "CZlib", crypto],
+            exclude: ["Golden"],
             swiftSettings: house
         ),
         .testTarget(
@@ -126,17 +135,28 @@ let package = Package(
         .testTarget(name: "FerryFilesTests", dependencies: ["FerryErrors", "FerryFiles", "CLinux"], swiftSettings: house),
         .testTarget(name: "FerryCatalogTests", dependencies: ["FerryErrors", "FerryCatalog", crypto], swiftSettings: house),
         .testTarget(
+            name: "FerryTransportTests",
+            dependencies: ["FerryErrors", "FerryTransport", nio, posix, ssl, x509, asn1, crypto],
+            swiftSettings: house
+        ),
+        .testTarget(
+            name: "FerryClientTests",
+            dependencies: ["FerryErrors", "FerryFiles", "FerryTransport", "FerryClient"],
+            swiftSettings: house
+        ),
+        .testTarget(
             name: "FerryServerTests",
             dependencies: [
                 "FerryErrors", "FerryWire", "FerryChunking", "FerryCatalog", "FerryFiles", "FerryProtocol", "FerryTransfer", "FerryTransport",
-                "FerryServer", nio,
+                "FerryServer", nio, posix, ssl, logging, concurrency, yams,
             ],
             swiftSettings: house
         ),
         .testTarget(
             name: "FerryCommandsTests",
             dependencies: [
-                "FerryErrors", "FerryWire", "FerryChunking", "FerryProtocol", "FerryTransport", "FerryClient", "FerryCommands", "ferry", "ferryd", nio, posix,
+                "FerryErrors", "FerryFiles", "FerryWire", "FerryChunking", "FerryProtocol", "FerryTransport", "FerryClient",
+                "FerryCatalog", "FerryServer", "FerryCommands", "ferry", "ferryd", nio, posix, arguments,
             ],
             swiftSettings: house
         ),

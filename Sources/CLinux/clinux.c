@@ -1,1 +1,33 @@
+#define _GNU_SOURCE
 #include "clinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+const uint64_t ferry_o_path = O_PATH;
+const uint64_t ferry_o_directory = O_DIRECTORY;
+const uint64_t ferry_o_nofollow = O_NOFOLLOW;
+const uint64_t ferry_o_cloexec = O_CLOEXEC;
+const uint64_t ferry_resolve_beneath = RESOLVE_BENEATH;
+const uint64_t ferry_resolve_no_magiclinks = RESOLVE_NO_MAGICLINKS;
+const uint64_t ferry_resolve_no_symlinks = RESOLVE_NO_SYMLINKS;
+const long ferry_utime_omit = UTIME_OMIT;
+
+int ferry_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
+    struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
+    long result = syscall(SYS_openat2, directory, path, &how, sizeof how);
+    return result < 0 ? -errno : (int)result;
+}
+
+long ferry_getdents64(int directory, void *buffer, size_t size) {
+    long result = syscall(SYS_getdents64, directory, buffer, size);
+    return result < 0 ? -errno : result;
+}
+
+int ferry_start_writeback(int descriptor, int64_t offset, int64_t count) {
+    return sync_file_range(descriptor, offset, count, SYNC_FILE_RANGE_WRITE) < 0 ? -errno : 0;
+}

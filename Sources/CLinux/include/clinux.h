@@ -1,1 +1,25 @@
+// Linux system calls that the C library's Swift module does not show.
+// Each returns its result, or the negated errno: a caller never reads the thread's errno.
 #pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Flags that glibc hides behind _GNU_SOURCE, taken from the headers because they differ between processors.
+extern const uint64_t ferry_o_path;
+extern const uint64_t ferry_o_directory;
+extern const uint64_t ferry_o_nofollow;
+extern const uint64_t ferry_o_cloexec;
+extern const uint64_t ferry_resolve_beneath;
+extern const uint64_t ferry_resolve_no_magiclinks;
+extern const uint64_t ferry_resolve_no_symlinks;
+extern const long ferry_utime_omit;
+
+/// openat2(2): `mode` must be 0 unless `flags` create a file.
+int ferry_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
+
+/// getdents64(2) into `buffer`; 0 at the end of the directory.
+long ferry_getdents64(int directory, void *buffer, size_t size);
+
+/// sync_file_range(2) with SYNC_FILE_RANGE_WRITE: starts writing dirty pages back and does not wait for it.
+int ferry_start_writeback(int descriptor, int64_t offset, int64_t count);

@@ -1,0 +1,82 @@
+package import FerryErrors
+import GRDB
+
+extension Catalog {
+    /// Adds a share. Adding the same one again succeeds and changes nothing.
+    ///
+    /// - Parameters:
+    ///   - name: Its name.
+    ///   - path: Its directory, absolute; whether it exists is the caller's business.
+    ///   - readOnly: Whether writes are refused whatever is granted.
+    /// - Throws: `.exists` if the name belongs to another path or is the same path with another `readOnly`;
+    ///   `.invalidPath` if the path is not absolute or holds a NUL.
+    package func addShare(_ name: Name, path: String, readOnly: Bool = false) throws(FerryError) {
+        guard path.utf8.first == UInt8(ascii: "/"), !path.utf8.contains(0) else {
+            throw FerryError(.invalidPath, "'\(Escaping.escape(path))' is not an absolute path")
+        }
+        try self.write { db in
+            if let old = try Self.share(name, in: db) {
+                guard old.path != path || old.readOnly != readOnly else { return }
+                let kind = old.readOnly ? "read-only " : ""
+                throw FerryError(
+                    .exists,
+                    "\(name) is already the \(kind)share of \(Escaping.escape(old.path))",
+                    remedy: "take another name, or remove that share first"
+                )
+            }
+            try db.execute(
+                sql: "INSERT INTO share (name, path, read_only) VALUES (?, ?, ?)",
+                arguments: [name.text, path, readOnly]
+            )
+        }
+    }
+
+    /// Removes a share and the grants on it; its directory stays as it is.
+    ///
+    /// - Parameter name: Its name.
+    /// - Returns: The users who had a grant on it.
+    /// - Throws: `.notFound` if there is no such share.
+    @discardableResult
+    package func removeShare(_ name: Name) throws(FerryError) -> [Name] {
+        try self.write { db in
+            let sql = "SELECT user FROM privilege WHERE share = ? ORDER BY user"
+            let users = try String.fetchAll(db, sql: sql, arguments: [name.text])
+            try db.execute(sql: "DELETE FROM share WHERE name = ?", arguments: [name.text])
+            guard db.changesCount > 0 else { throw Self.noShare(name) }
+            return users.map(Name.init(stored:))
+        }
+    }
+
+    /// All shares in the order of their names.
+    ///
+    /// - Throws: What SQLite met.
+    package func shares() throws(FerryError) -> [ShareRecord] {
+        try self.read { db in
+            try Row.fetchAll(db, sql: "SELECT name, path, read_only FROM share ORDER BY name").map(
+                ShareRecord.init(row:)
+            )
+        }
+    }
+
+    /// The share of that name, or nil.
+    ///
+    /// - Throws: What SQLite met.
+    package func share(_ name: Name) throws(FerryError) -> ShareRecord? {
+        try self.read { db in try Self.share(name, in: db) }
+    }
+
+    static func share(_ name: Name, in db: Database) throws -> ShareRecord? {
+        let statement = try db.cachedStatement(sql: "SELECT name, path, read_only FROM share WHERE name = ?")
+        return try Row.fetchOne(statement, arguments: [name.text]).map(ShareRecord.init(row:))
+    }
+
+    static func noShare(_ name: Name) -> FerryError {
+        FerryError(.notFound, "there is no share \(name)", remedy: "see 'ferryd share list'")
+    }
+}
+
+extension ShareRecord {
+    init(row: Row) {
+        self.init(name: Name(stored: row["name"]), path: row["path"], readOnly: row["read_only"])
+    }
+}

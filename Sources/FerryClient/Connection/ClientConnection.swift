@@ -1,0 +1,242 @@
+package import FerryErrors
+package import FerryProtocol
+package import FerryTransport
+package import FerryWire
+package import NIOCore
+package import NIOPosix
+import NIOSSL
+import Synchronization
+
+/// A logged-in connection to a daemon, on which one operation runs at a time.
+package final class ClientConnection: FrameReceiver {
+    private enum State {
+        case connecting(EventLoopPromise<Void>)
+        case ready
+        case operating(OperationRunner, EventLoopPromise<TransferSummary>)
+        case closed(FerryError)
+    }
+
+    /// How long an operation whose connection is lost may take to notice.
+    private static let patience = TimeAmount.seconds(2)
+
+    private let connection: FrameConnection
+    private let pool: NIOThreadPool
+    private let state: Mutex<State>
+    private let welcome = Mutex(WireWelcome())
+    /// How the daemon is named in messages.
+    private let name: String
+
+    private init(connection: FrameConnection, pool: NIOThreadPool, name: String, ready: EventLoopPromise<Void>) {
+        self.connection = connection
+        self.pool = pool
+        self.name = name
+        self.state = Mutex(.connecting(ready))
+    }
+
+    /// The id that both sides print for this connection.
+    package var session: String { Escaping.escape(self.welcome.withLock { $0.session }) }
+
+    /// False once the connection is gone and a new one is needed.
+    package var isOpen: Bool { self.state.withLock { if case .closed = $0 { false } else { true } } }
+
+    /// What the daemon is ready to receive; read after ``connect(to:agent:group:pool:deadlines:)``.
+    package func peerLimits() throws(FerryError) -> FrameLimits {
+        try FrameLimits(peer: self.welcome.withLock { $0.limits })
+    }
+
+    /// Connects, checks the pin and logs in.
+    ///
+    /// - Parameters:
+    ///   - login: where, and as whom.
+    ///   - agent: program and version, for the daemon's log.
+    ///   - group: one loop is enough.
+    ///   - pool: threads that may block.
+    ///   - deadlines: how long the daemon may be silent.
+    /// - Throws: `.connection`, `.timeout`, `.wrongPin`, `.authentication`, or what the daemon refuses with.
+    package static func connect(
+        to login: Login,
+        agent: String,
+        group: any EventLoopGroup,
+        pool: NIOThreadPool,
+        deadlines: ConnectionDeadlines = ConnectionDeadlines(idle: .hours(24))
+    ) async throws -> ClientConnection {
+        let loop = group.next()
+        // One for each address that is tried: where a name has several, attempts overlap, and one of them wins.
+        let attempts = Mutex<[ObjectIdentifier: (client: ClientConnection, ready: EventLoopPromise<Void>)]>([:])
+        let tls = try login.isPlain ? nil : TLSContexts.client()
+        let bootstrap = ClientBootstrap(group: loop)
+            .connectTimeout(deadlines.handshake)
+            .channelOption(ChannelOptions.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(ChannelOptions.recvAllocator, value: FrameConnection.receiveAllocator)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try PinnedTLS.addHandlers(to: channel, context: tls, pin: login.fingerprint, host: login.host)
+                    }
+                    let connection = FrameConnection(channel: channel)
+                    let ready = loop.makePromise(of: Void.self)
+                    let client = ClientConnection(connection: connection, pool: pool, name: login.address, ready: ready)
+                    attempts.withLock { $0[ObjectIdentifier(channel)] = (client, ready) }
+                    try channel.pipeline.syncOperations.addHandler(
+                        FrameHandler(
+                            connection: connection,
+                            receiver: client,
+                            limits: FrameLimits(),
+                            deadlines: deadlines
+                        )
+                    )
+                }
+            }
+        let connected: Result<any Channel, any Error>
+        do { connected = .success(try await bootstrap.connect(host: login.host, port: login.port).get()) } catch {
+            connected = .failure(Self.unreachable(login, error))
+        }
+        var losers = attempts.withLock { $0 }
+        let winner = (try? connected.get()).flatMap { losers.removeValue(forKey: ObjectIdentifier($0)) }
+        for loser in losers.values { loser.ready.fail(ChannelError.alreadyClosed) }
+        _ = try connected.get()
+        guard let (client, ready) = winner else {
+            throw FerryError(.internalError, "a connection was made without its handlers")
+        }
+        client.connection.send(.hello(token: login.secret, features: [], limits: FrameLimits(), agent: agent))
+        try await ready.futureResult.get()
+        return client
+    }
+
+    /// Runs one operation to its end.
+    ///
+    /// - Parameter operation: used by nobody else from here on.
+    /// - Throws: what it fails with; afterwards ``isOpen`` tells whether the connection can go on.
+    package func perform(_ operation: sending any FrameOperation) async throws -> TransferSummary {
+        let done = self.connection.channel.eventLoop.makePromise(of: TransferSummary.self)
+        let runner = OperationRunner(operation: operation, connection: self.connection, pool: self.pool) { outcome in
+            self.ended(outcome, done)
+        }
+        let failure = self.state.withLock { state -> FerryError? in
+            switch state {
+            case .ready:
+                state = .operating(runner, done)
+                return nil
+            case .closed(let error):
+                return error
+            case .connecting, .operating:
+                return FerryError(.internalError, "a second operation was started on a connection")
+            }
+        }
+        if let failure {
+            done.fail(failure)
+            return try await done.futureResult.get()
+        }
+        self.connection.setPhase(.busy)
+        runner.wake()
+        return try await withTaskCancellationHandler {
+            try await done.futureResult.get()
+        } onCancel: {
+            runner.cancel(FerryError(.cancelled, "cancelled"))
+        }
+    }
+
+    /// Closes the connection; the daemon keeps nothing half.
+    package func close() async {
+        self.connection.close()
+        _ = try? await self.connection.channel.closeFuture.get()
+    }
+
+    private func ended(_ outcome: Outcome, _ done: EventLoopPromise<TransferSummary>) {
+        self.state.withLock { state in
+            guard case .operating = state else { return }
+            if case .failed(let error, _) = outcome { state = .closed(error) } else { state = .ready }
+        }
+        switch outcome {
+        case .finished(let summary):
+            self.connection.setPhase(.idle)
+            done.succeed(summary)
+        case .refused(let error):
+            self.connection.setPhase(.idle)
+            done.fail(error)
+        case .failed(let error, _):
+            self.connection.close()
+            done.fail(error)
+        }
+    }
+
+    // MARK: On the event loop
+
+    package func frameReceived(_ frame: Frame) {
+        switch self.state.withLock({ $0 }) {
+        case .connecting(let ready): self.answered(frame, ready)
+        case .operating(let runner, _): runner.deliver(frame)
+        case .ready: self.connectionFailed(frame)
+        case .closed: break
+        }
+    }
+
+    package func sinkDrained() {
+        if case .operating(let runner, _) = self.state.withLock({ $0 }) { runner.wake() }
+    }
+
+    package func connectionClosed(_ error: FerryError?) {
+        let lost = error ?? FerryError(
+            .connection,
+            "\(self.name) closed the connection",
+            remedy: "run the same command again"
+        )
+        let before = self.state.withLock { state in
+            let before = state
+            if case .closed = state { return before }
+            state = .closed(lost)
+            return before
+        }
+        switch before {
+        case .connecting(let ready): ready.fail(lost)
+        case .operating(let runner, let done):
+            runner.cancel(lost)
+            // Reading a terminal or a pipe cannot be interrupted; whoever waits is told all the same.
+            self.connection.channel.eventLoop.scheduleTask(in: Self.patience) { done.fail(lost) }
+        case .ready, .closed: break
+        }
+    }
+
+    private func answered(_ frame: Frame, _ ready: EventLoopPromise<Void>) {
+        switch frame.body {
+        case .welcome(let welcome) where frame.payload.readableBytes == 0:
+            guard (WireConstants.oldestVersion...WireConstants.version).contains(welcome.version) else {
+                return self.giveUp(
+                    FerryError(.unsupported, "\(self.name) speaks version \(welcome.version) of the protocol")
+                )
+            }
+            self.welcome.withLock { $0 = welcome }
+            self.state.withLock { $0 = .ready }
+            self.connection.setPhase(.idle)
+            ready.succeed()
+        case .failure(let failure):
+            self.giveUp(FerryError(peer: failure))
+        default:
+            self.giveUp(FerryError(.violation, "\(self.name) answered the hello with something else"))
+        }
+    }
+
+    /// Between operations only the daemon's reason for ending may arrive.
+    private func connectionFailed(_ frame: Frame) {
+        if case .failure(let failure) = frame.body {
+            self.giveUp(FerryError(peer: failure))
+        } else {
+            self.giveUp(FerryError(.violation, "\(self.name) sent a frame that nothing had asked for"))
+        }
+    }
+
+    private func giveUp(_ error: FerryError) {
+        self.connectionClosed(error)
+        self.connection.close()
+    }
+
+    private static func unreachable(_ login: Login, _ error: any Error) -> FerryError {
+        if let error = error as? FerryError { return error }
+        return FerryError(
+            .connection,
+            "cannot connect to \(login.address)",
+            remedy: "check that ferryd runs there and that no firewall is between",
+            cause: error
+        )
+    }
+}

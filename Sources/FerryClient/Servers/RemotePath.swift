@@ -1,0 +1,91 @@
+package import FerryErrors
+package import FerryFiles
+
+/// A path on a server: `nas:inbox/2026/report.pdf`.
+package struct RemotePath: Hashable, Sendable {
+    /// The server's name, as in the book.
+    package let server: String
+    package let share: String
+    /// Beneath the share; the root if it is the share itself.
+    package let path: RelativePath
+    /// Whether it was written with a slash at its end, and so must be a directory.
+    package let isDirectory: Bool
+
+    /// Parses what stands on a command line where only a remote path makes sense.
+    ///
+    /// - Parameter text: `SERVER:SHARE/PATH`.
+    /// - Throws: `.usage` if it is a local path or names no server or share, `.invalidPath` if the path leads out of
+    ///   the share or is none.
+    package init(_ text: String) throws(FerryError) {
+        guard case .remote(let path) = try CommandPath(text) else {
+            throw FerryError(
+                .usage,
+                "`\(Escaping.escape(text))` is a local path",
+                remedy: "name a place on a server, as in `nas:inbox/file`"
+            )
+        }
+        self = path
+    }
+
+    fileprivate init(server: Substring, rest: Substring, of text: String) throws(FerryError) {
+        let shown = Escaping.escape(text)
+        guard ServerEntry.isName(server) else {
+            throw FerryError(
+                .usage,
+                "`\(shown)` names no server: what stands before the `:` is no server's name",
+                remedy: "for a local file write `./` in front of it"
+            )
+        }
+        let share = Substring(rest.utf8.prefix { $0 != UInt8(ascii: "/") })
+        guard !share.isEmpty else {
+            throw FerryError(
+                .usage,
+                "`\(shown)` names no share",
+                remedy: "write `\(server):SHARE/PATH`, without a slash after the `:`"
+            )
+        }
+        guard ServerEntry.isName(share) else {
+            throw FerryError(
+                .usage,
+                "`\(shown)`: `\(Escaping.escape(String(share)))` is no share's name",
+                remedy: "shares have names of a-z, 0-9, `.`, `_` and `-`"
+            )
+        }
+        self.server = String(server)
+        self.share = String(share)
+        self.path = try RelativePath(rest.utf8[share.endIndex...].dropFirst(), allowRoot: true)
+        self.isDirectory = rest.utf8.last == UInt8(ascii: "/")
+    }
+}
+
+extension RemotePath: CustomStringConvertible {
+    /// As on a command line, escaped.
+    package var description: String {
+        "\(self.server):\(self.share)" + (self.path.isRoot ? "" : "/" + Escaping.escape(self.path.bytes))
+    }
+}
+
+/// A path on a command line, by scp's rule: remote if a colon stands before the first slash, but not at the very
+/// beginning; `./a:b` and `/a:b` are local.
+package enum CommandPath: Hashable, Sendable {
+    case local(String)
+    case remote(RemotePath)
+
+    /// Tells local from remote, and parses a remote one.
+    ///
+    /// - Parameter text: an argument.
+    /// - Throws: `.usage` and `.invalidPath` as ``RemotePath/init(_:)`` does; `.usage` if it is empty.
+    package init(_ text: String) throws(FerryError) {
+        guard !text.isEmpty else {
+            throw FerryError(.usage, "a path is empty", remedy: "write `.` for the current directory")
+        }
+        // Bytes, not characters: a combining mark after a colon or a slash would make another character of it.
+        let server = Substring(text.utf8.prefix { $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: "/") })
+        let rest = text.utf8[server.endIndex...]
+        guard rest.first == UInt8(ascii: ":"), !server.isEmpty else {
+            self = .local(text)
+            return
+        }
+        self = .remote(try RemotePath(server: server, rest: Substring(rest.dropFirst()), of: text))
+    }
+}

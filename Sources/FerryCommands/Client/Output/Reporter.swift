@@ -1,0 +1,131 @@
+package import FerryErrors
+package import FerryProtocol
+
+/// One file of a job, as it is shown.
+package struct TransferLabel: Sendable, Equatable {
+    package enum Direction: String, Sendable { case push, pull }
+
+    package let direction: Direction
+    /// The local path as the user gave it, `-`, or a command.
+    package let local: [UInt8]
+    /// `SERVER:SHARE/PATH`, escaped.
+    package let remote: String
+
+    package init(direction: Direction, local: [UInt8], remote: String) {
+        self.direction = direction
+        self.local = local
+        self.remote = remote
+    }
+
+    /// What is read, escaped: by this name a failure is reported.
+    package var source: String { self.direction == .push ? Escaping.escape(self.local) : self.remote }
+
+    /// What is written, escaped.
+    package var target: String { self.direction == .push ? self.remote : Escaping.escape(self.local) }
+
+    /// The short name for a progress line, escaped.
+    package var name: String {
+        let parts = self.source.split(separator: "/")
+        return parts.last.map(String.init) ?? self.source
+    }
+}
+
+/// What a job did.
+package struct JobTotals: Sendable, Equatable {
+    /// Files that were transferred, and that were not.
+    package var files = 0
+    package var failed = 0
+    package var bytes: UInt64 = 0
+    package var wireBytes: UInt64 = 0
+    package var savedBytes: UInt64 = 0
+    package var seconds = 0.0
+
+    package init() {}
+
+    /// Adds a file that was transferred.
+    package mutating func add(_ summary: TransferSummary) {
+        self.files += 1
+        self.bytes += summary.bytes
+        self.wireBytes += summary.wireBytes
+        self.savedBytes += summary.savedBytes
+    }
+}
+
+/// Tells the user how a job goes. Progress comes from a thread that moves the bytes, the rest from the job.
+package protocol Reporter: Sendable {
+    /// Whether it shows progress while a file is on its way, so that it is worth asking how much there is to do.
+    var isLive: Bool { get }
+    /// The job begins.
+    ///
+    /// - Parameters:
+    ///   - files: how many.
+    ///   - bytes: of all files, or nil if that is not known.
+    func began(files: Int, bytes: UInt64?)
+    /// A file begins.
+    func started(_ label: TransferLabel)
+    /// The file's size is known.
+    func sized(_ bytes: UInt64)
+    /// The file is so far.
+    func progressed(_ summary: TransferSummary)
+    /// The file is done and durable.
+    ///
+    /// - Throws: what standard output says.
+    func finished(_ label: TransferLabel, _ summary: TransferSummary, seconds: Double) throws(FerryError)
+    /// The file failed, or, without a label, the job.
+    func failed(_ label: TransferLabel?, _ error: FerryError)
+    /// The job ends.
+    ///
+    /// - Throws: what standard output says.
+    func ended(_ totals: JobTotals) throws(FerryError)
+    /// Some time has passed.
+    func ticked()
+    /// The process ends now; whoever else is about to print is not waited for.
+    func interrupted()
+}
+
+extension Reporter {
+    package var isLive: Bool { false }
+    package func began(files: Int, bytes: UInt64?) {}
+    package func started(_ label: TransferLabel) {}
+    package func sized(_ bytes: UInt64) {}
+    package func progressed(_ summary: TransferSummary) {}
+    package func ticked() {}
+    package func interrupted() {}
+}
+
+/// How a failure reads on standard error: the file is named if the message does not do so itself.
+enum FailureText {
+    static func line(_ label: TransferLabel?, _ error: FerryError, _ messages: Messages) -> String {
+        messages.text(for: self.naming(label, error))
+    }
+
+    static func naming(_ label: TransferLabel?, _ error: FerryError) -> FerryError {
+        guard let label, !error.message.contains(label.source) else { return error }
+        var named = error
+        named.message = "\(label.source): \(error.message)"
+        return named
+    }
+}
+
+/// What one file did, in words.
+enum FileText {
+    /// `1.2 MB in 0.10 s, 12 MB/s, ratio 1.83`.
+    static func amounts(bytes: UInt64, wireBytes: UInt64, seconds: Double) -> String {
+        let rate = seconds > 0 ? Double(bytes) / seconds : 0
+        let ratio = Amounts.ratio(bytes: bytes, wireBytes: wireBytes)
+        return "\(Amounts.bytes(bytes)) in \(Amounts.duration(seconds)), \(Amounts.rate(rate)), ratio \(Amounts.shown(ratio))"
+    }
+
+    static func line(_ label: TransferLabel, _ summary: TransferSummary, seconds: Double) -> String {
+        let amounts = self.amounts(bytes: summary.bytes, wireBytes: summary.wireBytes, seconds: seconds)
+        return "\(label.source) -> \(label.target): \(amounts)"
+    }
+
+    /// The whole job: nil for a single file, which has said everything itself.
+    static func line(_ totals: JobTotals) -> String? {
+        guard totals.files + totals.failed > 1 else { return nil }
+        let amounts = self.amounts(bytes: totals.bytes, wireBytes: totals.wireBytes, seconds: totals.seconds)
+        let failed = totals.failed > 0 ? ", \(totals.failed) failed" : ""
+        return "\(totals.files) \(totals.files == 1 ? "file" : "files")\(failed): \(amounts)"
+    }
+}

@@ -1,0 +1,68 @@
+import ArgumentParser
+import FerryClient
+import FerryErrors
+import FerryFiles
+
+/// `ferry pull`.
+struct PullCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pull",
+        abstract: "Fetch files from a server.",
+        usage: """
+            ferry pull [OPTION ...] SERVER:SHARE/FILE ... TARGET
+            ferry pull [OPTION ...] SERVER:SHARE/FILE -
+            """,
+        discussion: """
+            The target is an existing directory, or the name of the one file; `-` is standard output. A file appears whole \
+            or not at all: until it is complete, an old one stays as it was. To standard output each part is verified \
+            before it is written, but the end of a broken transfer is missing: look at the exit status.
+
+            Examples:
+              ferry pull nas:inbox/2026/report.pdf .
+              ferry pull nas:inbox/db.sql - | psql
+            """
+    )
+
+    @OptionGroup var options: TransferOptions
+
+    @Argument(help: ArgumentHelp("Files on servers, then the local target.", valueName: "path"))
+    var operands: [String]
+
+    func validate() throws {
+        guard self.operands.count >= 2 else {
+            throw ValidationError("Name a file on a server and a target, such as `.`.")
+        }
+    }
+
+    func run() async throws {
+        try await self.options.running { _ in
+            let target: LocalPath?
+            switch try Operand(self.operands[self.operands.count - 1]) {
+            case .stream: target = nil
+            case .local(let path): target = path
+            case .remote(let path):
+                throw FerryError(
+                    .usage,
+                    "the target \(path) is on a server, and pull writes here",
+                    remedy: "name a local file or directory, such as `.`"
+                )
+            }
+            let sources = try self.operands.dropLast().map(Operand.remote)
+            let plan = try PullPlan(sources, to: target, kind: try Self.kind(of: target))
+            return plan.items.map { PullTransfer(item: $0) }
+        }
+    }
+
+    private static func kind(of target: LocalPath?) throws(FerryError) -> PullPlan.Kind {
+        guard let target else { return .other }
+        do throws(FerryError) {
+            switch try Directories.info(target.bytes).kind {
+            case .directory: return .directory
+            case .file: return .file
+            case .symlink, .other: return .other
+            }
+        } catch  where error.code == .notFound {
+            return .missing
+        }
+    }
+}

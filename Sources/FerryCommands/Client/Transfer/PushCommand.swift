@@ -1,0 +1,85 @@
+import ArgumentParser
+import FerryClient
+import FerryErrors
+
+/// `ferry push`.
+struct PushCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "push",
+        abstract: "Send files, standard input or a command's output to a server.",
+        usage: """
+            ferry push [OPTION ...] SOURCE ... SERVER:SHARE/PATH
+            ferry push [OPTION ...] - SERVER:SHARE/FILE
+            ferry push [OPTION ...] --from-command SERVER:SHARE/FILE -- COMMAND [ARGUMENT ...]
+            """,
+        discussion: """
+            A target that ends with a slash is a directory, made if it is missing; one that exists as a directory takes \
+            the files into it; any other is the name of the one file. A file appears there whole or not at all, is \
+            durable when this command ends, and keeps its mode and time. A name with a colon before its first slash is a \
+            server's: write ./a:b for a local file.
+
+            Examples:
+              ferry push report.pdf disk.img nas:inbox/2026/
+              ferry push - nas:inbox/db.sql < dump
+              ferry push --from-command nas:inbox/db.sql -- pg_dump db
+            """
+    )
+
+    @OptionGroup var options: TransferOptions
+
+    @Flag(help: "Send what a command prints; if the command fails, nothing is left behind.")
+    var fromCommand = false
+
+    @Argument(help: ArgumentHelp("Local files or `-`, then the target.", valueName: "path"))
+    var operands: [String]
+
+    func validate() throws {
+        guard self.operands.count >= 2 else {
+            throw ValidationError(
+                self.fromCommand ? "Name the target file, then `--` and the command." : "Name a source and a target."
+            )
+        }
+    }
+
+    func run() async throws {
+        try await self.options.running { servers in
+            let (sources, target) = try self.parse()
+            let plan = try PushPlan(sources, to: target, kind: await self.kind(of: target, servers))
+            return plan.items.map { PushTransfer(item: $0, makeParents: plan.makeParents) }
+        }
+    }
+
+    private func parse() throws(FerryError) -> ([PushPlan.Source], RemotePath) {
+        if self.fromCommand {
+            let command = self.operands.dropFirst().map(RawArguments.bytes)
+            return ([.command(command)], try Operand.remote(self.operands[0]))
+        }
+        let target = try Operand.remote(self.operands[self.operands.count - 1])
+        var sources: [PushPlan.Source] = []
+        for text in self.operands.dropLast() {
+            switch try Operand(text) {
+            case .stream: sources.append(.standardInput)
+            case .local(let path): sources.append(.file(path))
+            case .remote(let path):
+                throw FerryError(
+                    .usage,
+                    "\(path) is on a server, and push takes what is here",
+                    remedy: "`ferry pull` fetches it; for a local file write `./` in front of it"
+                )
+            }
+        }
+        return (sources, target)
+    }
+
+    private func kind(of target: RemotePath, _ servers: Servers) async throws -> PushPlan.Kind {
+        guard PushPlan.mustLook(at: target) else { return .directory }
+        let connection = try await servers.connection(to: target.server)
+        do {
+            let entry = try await connection.stat(target)
+            return entry.kind == .directory || entry.kind == .share ? .directory : .other
+        } catch let error as FerryError where error.origin == .remote && connection.isOpen {
+            // Who may only write is not told; the push itself says what else is wrong.
+            return error.code == .notFound ? .missing : .unknown
+        }
+    }
+}

@@ -1,0 +1,183 @@
+import FerryClient
+import FerryErrors
+import FerryFiles
+import FerryProtocol
+import FerryTransfer
+import FerryWire
+import Synchronization
+
+/// What all files of a job share.
+struct TransferContext: Sendable {
+    let compression: Compression
+    let wantsSHA256: Bool
+    let reporter: any Reporter
+    let interruption: Interruption
+}
+
+/// One file of a job.
+protocol Transfer: Sendable {
+    var label: TransferLabel { get }
+    /// The server's name.
+    var server: String { get }
+    /// Whether the file's bytes go to standard output, which nothing else may then write to.
+    var usesStandardOutput: Bool { get }
+    /// The file's size, as far as it can be found out beforehand.
+    func size(on servers: Servers) async -> UInt64?
+    /// Moves the file.
+    func run(on connection: ClientConnection, _ context: TransferContext) async throws -> TransferSummary
+}
+
+/// One file or stream to a server.
+struct PushTransfer: Transfer {
+    let item: PushPlan.Item
+    let makeParents: Bool
+
+    var label: TransferLabel {
+        let local: [UInt8] =
+            switch self.item.source {
+            case .file(let path): path.bytes
+            case .standardInput, .command: [UInt8(ascii: "-")]
+            }
+        return TransferLabel(direction: .push, local: local, remote: self.item.target.description)
+    }
+
+    var server: String { self.item.target.server }
+
+    var usesStandardOutput: Bool { false }
+
+    func size(on servers: Servers) async -> UInt64? {
+        guard case .file(let path) = self.item.source else { return nil }
+        return (try? Directories.info(path.bytes)).map { UInt64(clamping: $0.size) }
+    }
+
+    func run(on connection: ClientConnection, _ context: TransferContext) async throws -> TransferSummary {
+        switch self.item.source {
+        case .file(let path):
+            let file = try SourceFile(local: path.bytes)
+            return try await self.push(file, WireMetadata(file.info), connection, context)
+        case .standardInput:
+            return try await self.push(StreamSource.standardInput(), .ofStream(), connection, context)
+        case .command(let arguments):
+            let (source, key) = try context.interruption.guarding {
+                CommandSource(arguments)
+            } cleanup: {
+                $0.terminate()
+            }
+            defer {
+                // Does nothing to a command that has ended.
+                source.terminate()
+                context.interruption.forget(key)
+            }
+            return try await self.push(source, .ofStream(), connection, context)
+        }
+    }
+
+    private func push(
+        _ source: any ByteSource,
+        _ metadata: WireMetadata,
+        _ connection: ClientConnection,
+        _ context: TransferContext
+    ) async throws -> TransferSummary {
+        let reporter = context.reporter
+        if let size = source.knownSize { reporter.sized(UInt64(clamping: size)) }
+        let request = PushRequest(
+            source: source,
+            path: self.item.target.wirePath,
+            metadata: metadata,
+            makeParents: self.makeParents,
+            compression: context.compression,
+            limits: try connection.peerLimits(),
+            wantsSHA256: context.wantsSHA256,
+            onProgress: { reporter.progressed($0) }
+        )
+        do {
+            return try await connection.perform(request)
+        } catch var error as FerryError where error.origin == .remote && error.remedy == nil {
+            // The daemon does not know how the user can ask for what it refused.
+            if error.code == .notFound { error.remedy = "`ferry mkdir -p` makes the directory" }
+            if error.code == .notAFile { error.remedy = "to put it into that directory write `\(self.item.target)/`" }
+            throw error
+        }
+    }
+}
+
+/// One file from a server.
+struct PullTransfer: Transfer {
+    let item: PullPlan.Item
+
+    var label: TransferLabel {
+        let local: [UInt8] =
+            switch self.item.target {
+            case .file(let path): path.bytes
+            case .standardOutput: [UInt8(ascii: "-")]
+            }
+        return TransferLabel(direction: .pull, local: local, remote: self.item.source.description)
+    }
+
+    var server: String { self.item.source.server }
+
+    var usesStandardOutput: Bool { self.item.target == .standardOutput }
+
+    func size(on servers: Servers) async -> UInt64? {
+        guard let connection = try? await servers.connection(to: self.server) else { return nil }
+        return try? await connection.stat(self.item.source).size
+    }
+
+    func run(on connection: ClientConnection, _ context: TransferContext) async throws -> TransferSummary {
+        let wantsSHA256 = context.wantsSHA256
+        switch self.item.target {
+        case .standardOutput:
+            let sink = try StreamSink.standardOutput()
+            return try await self.pull(connection, context) { _ in StreamDestination(sink, wantsSHA256: wantsSHA256) }
+        case .file(let path):
+            let place = try LocalPlace(path)
+            // At most one cleanup: the request makes its destination once.
+            let key = Mutex<Int?>(nil)
+            defer { if let key = key.withLock({ $0 }) { context.interruption.forget(key) } }
+            return try await self.pull(connection, context) { ready throws(FerryError) in
+                let (destination, made) = try context.interruption.guarding { () throws(FerryError) in
+                    try LocalDestination(
+                        directory: place.directory,
+                        name: place.name,
+                        ready: ready,
+                        wantsSHA256: wantsSHA256
+                    )
+                } cleanup: {
+                    $0.discard()
+                }
+                key.withLock { $0 = made }
+                return destination
+            }
+        }
+    }
+
+    private func pull(
+        _ connection: ClientConnection,
+        _ context: TransferContext,
+        to makeDestination: @escaping @Sendable (WireReady) throws(FerryError) -> any ByteDestination
+    ) async throws -> TransferSummary {
+        let reporter = context.reporter
+        let request = PullRequest(
+            path: self.item.source.wirePath,
+            compression: context.compression,
+            onProgress: { reporter.progressed($0) },
+            makeDestination: { ready throws(FerryError) in
+                if ready.hasSize { reporter.sized(ready.size) }
+                return try makeDestination(ready)
+            }
+        )
+        return try await connection.perform(request)
+    }
+}
+
+extension WireMetadata {
+    /// What a stream gets for want of a file: the mode of a new file, and now.
+    fileprivate static func ofStream() -> WireMetadata {
+        let now = Moment.now
+        return .with {
+            $0.mode = 0o666 & ~ProcessUmask.current
+            $0.modifiedSeconds = now.seconds
+            $0.modifiedNanoseconds = now.nanoseconds
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import ArgumentParser
+import FerryErrors
+import FerryTransfer
+
+/// What push and pull have in common.
+struct TransferOptions: ParsableArguments {
+    @Option(help: "auto, off, fast or best. auto compresses what is compressible while the link is the slower part.")
+    var compress = Compression.auto
+
+    @Flag(help: "Also compute each file's SHA-256 and print it as sha256sum does.")
+    var sha256 = false
+
+    @OptionGroup var output: OutputOptions
+
+    /// Runs the transfers that `plan` finds to be made.
+    ///
+    /// - Parameter plan: what to move; asked for once signals are taken care of.
+    /// - Throws: the status, unless all is done.
+    func running(_ plan: (Servers) async throws -> [any Transfer]) async throws {
+        try await self.output.running {
+            let reporter = self.output.reporter
+            let interruption = try Interruption(self.output.messages)
+            let (_, _) = try interruption.guarding {
+                reporter
+            } cleanup: {
+                $0.interrupted()
+            }
+            return try await Servers.with(self.output) { servers in
+                let transfers = try await plan(servers)
+                for transfer in transfers { try servers.check(transfer.server) }
+                if self.output.json, transfers.contains(where: \.usesStandardOutput) {
+                    throw FerryError(.usage, "`--json` and `-` both want standard output", remedy: "choose one of them")
+                }
+                let context = TransferContext(
+                    compression: self.compress,
+                    wantsSHA256: self.sha256,
+                    reporter: reporter,
+                    interruption: interruption
+                )
+                let job = Job(
+                    transfers: transfers,
+                    servers: servers,
+                    context: context,
+                    printsSums: self.sha256 && !self.output.json
+                )
+                return try await job.run()
+            }
+        }
+    }
+}
+
+extension Compression: ExpressibleByArgument {}

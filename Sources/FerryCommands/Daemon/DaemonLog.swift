@@ -1,0 +1,22 @@
+import FerryServer
+import FoundationEssentials
+import Glibc
+import Logging
+import Synchronization
+
+/// The daemon's log on standard error, a line at a time.
+enum DaemonLog {
+    static func make(_ settings: Settings.Log) -> Logger {
+        let handler = LineLogHandler(
+            format: settings.format == .json ? .json : .text,
+            level: settings.level,
+            clock: { Date.now.formatted(.iso8601.dateTimeSeparator(.standard).time(includingFractionalSeconds: true)) },
+            write: { line in
+                var line = line
+                // One write for each line, so that lines of several threads do not mix.
+                line.withUTF8 { bytes in _ = Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+            }
+        )
+        return Logger(label: "ferryd") { _ in handler }
+    }
+}

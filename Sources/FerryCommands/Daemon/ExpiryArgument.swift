@@ -1,0 +1,55 @@
+import FerryErrors
+import FoundationEssentials
+
+/// When a token expires, on the command line: a span from now such as `90d`, or a day such as `2027-01-31`.
+struct ExpiryArgument: Equatable, Sendable {
+    /// Seconds in each unit of a span.
+    private static let units: [Character: Int64] = ["m": 60, "h": 3600, "d": 86_400, "w": 604_800]
+
+    private enum Form: Equatable {
+        case span(Int64)
+        case moment(Int64)
+    }
+    private let form: Form
+
+    /// Parses a whole number and `m`, `h`, `d` or `w`, or a day, which is meant from its first moment in UTC.
+    ///
+    /// - Throws: `.usage` for anything else.
+    init(_ text: String) throws(FerryError) {
+        if let unit = text.last.flatMap({ Self.units[$0] }), let count = Self.number(text.dropLast()) {
+            let (seconds, overflow) = count.multipliedReportingOverflow(by: unit)
+            // A century is as good as never, and keeps the sum with the time of day far from overflow.
+            if !overflow, seconds > 0, seconds <= 36_525 * 86_400 {
+                self.form = .span(seconds)
+                return
+            }
+        } else if text.utf8.count == 10,
+            let day = try? Date(text, strategy: .iso8601.year().month().day()),
+            day.formatted(.iso8601.year().month().day()) == text
+        {
+            self.form = .moment(Int64(day.timeIntervalSince1970))
+            return
+        }
+        throw FerryError(
+            .usage,
+            "'\(Escaping.escape(text))' is no time at which a token can expire",
+            remedy: "write a span such as 90d, 12h or 2w, or a day such as 2027-01-31"
+        )
+    }
+
+    /// Unix seconds.
+    func seconds(after now: Int64) -> Int64 {
+        switch self.form {
+        case .span(let span): now + span
+        case .moment(let moment): moment
+        }
+    }
+
+    /// Unix seconds, a span counted from this moment.
+    var seconds: Int64 { self.seconds(after: Int64(Date.now.timeIntervalSince1970)) }
+
+    private static func number(_ text: Substring) -> Int64? {
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return Int64(text)
+    }
+}

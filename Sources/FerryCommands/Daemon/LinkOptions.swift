@@ -1,0 +1,74 @@
+import ArgumentParser
+import FerryCatalog
+import FerryErrors
+import FerryFiles
+import FerryServer
+import FerryTransport
+import FerryWire
+import FoundationEssentials
+
+/// Where a login link leads; shared by the commands that print one.
+struct LinkOptions: ParsableArguments {
+    @Option(help: "Host name or address by which clients reach this daemon; by default this machine's name.")
+    var host: String?
+
+    @Option(help: "Port by which clients reach this daemon; by default the one it is configured to listen on.")
+    var port: Int?
+
+    /// The place that a link will name, checked before anything is changed.
+    struct Place: Sendable {
+        let host: String
+        let port: Int
+    }
+
+    /// Finds and checks host and port.
+    ///
+    /// - Throws: `.usage` if they do not make a link.
+    func place(_ state: StateOptions, user: Name) throws -> Place {
+        let place = Place(host: try self.host ?? Self.machine(), port: try self.port ?? Self.configuredPort(state))
+        _ = try LoginLink(
+            user: user.text,
+            secret: "probe",
+            host: place.host,
+            port: place.port,
+            pin: Fingerprint(certificate: [])
+        )
+        return place
+    }
+
+    /// Prints the link, alone, on standard output, and what to do with it on standard error.
+    ///
+    /// - Throws: What standard output says.
+    func show(_ token: IssuedToken, of user: Name, fingerprint: String, at place: Place) throws {
+        let link = try LoginLink(
+            user: user.text,
+            secret: token.secret,
+            host: place.host,
+            port: place.port,
+            pin: try Fingerprint(fingerprint)
+        )
+        try AdminOutput.write(link.text)
+        StandardError.write(
+            "ferryd: this link logs \(user) in and is not shown again: ferry login < FILE-WITH-THE-LINK"
+        )
+        if self.host == nil {
+            StandardError.write(
+                "ferryd: it leads to \(Escaping.escape(place.host)); if clients need another name, use --host"
+            )
+        }
+    }
+
+    private static func machine() throws -> String {
+        let bytes = try Directories.readFile("/proc/sys/kernel/hostname", limit: 256)
+        return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    }
+
+    /// The first port with TLS that the configuration names, unless the system chooses it.
+    private static func configuredPort(_ state: StateOptions) throws -> Int {
+        let environment = ProcessInfo.processInfo.environment
+        let paths = StatePaths(root: try state.path(environment: environment))
+        let loaded = try DaemonSettings.load(file: nil, state: paths, environment: environment)
+        for case .internet(_, let port) in loaded.settings.listen where port != 0 { return port }
+        return WireConstants.defaultPort
+    }
+}

@@ -1,0 +1,103 @@
+import ArgumentParser
+import FerryCatalog
+import FerryErrors
+import FerryServer
+
+/// `ferryd user`.
+struct UserCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "user",
+        abstract: "Manage the users.",
+        subcommands: [Add.self, List.self, Remove.self]
+    )
+
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Add a user and print the first login link, once.",
+            discussion: """
+                Example: ferryd user add alice --grant inbox=read,write --host nas.example.org > link
+
+                The link is a credential. Adding the same user again succeeds and adds the grants, but prints no link: \
+                'ferryd token add' makes further ones.
+                """
+        )
+
+        @OptionGroup var state: StateOptions
+
+        @OptionGroup var link: LinkOptions
+
+        @Argument(help: "The user's name: a-z, 0-9, '.', '_' and '-'.", transform: { try Name($0) })
+        var name: Name
+
+        @Option(
+            name: .customLong("grant"),
+            help: ArgumentHelp("What the user may do; may be repeated.", valueName: "share=read,write"),
+            transform: { try GrantArgument.full($0) }
+        )
+        var grants: [GrantRecord] = []
+
+        @Option(help: "What the first device is called.")
+        var tokenName = "first"
+
+        @Option(
+            help: ArgumentHelp("When the link stops working: 90d, 12h, or a day.", valueName: "when"),
+            transform: { try ExpiryArgument($0) }
+        )
+        var expires: ExpiryArgument?
+
+        func run() async throws {
+            let place = try self.link.place(self.state, user: self.name)
+            let request = AdminRequest.userAdd(
+                user: self.name,
+                grants: self.grants,
+                tokenName: self.tokenName,
+                expires: self.expires?.seconds
+            )
+            guard case .issued(let token, let fingerprint) = try await self.state.perform(request) else {
+                throw StateOptions.unexpected()
+            }
+            guard let token else {
+                StandardError.write(
+                    "ferryd: \(self.name) exists already, so that there is no new link; "
+                        + "for another device: ferryd token add \(self.name) --name DEVICE"
+                )
+                return
+            }
+            try self.link.show(token, of: self.name, fingerprint: fingerprint, at: place)
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the users and their grants.")
+
+        @OptionGroup var state: StateOptions
+
+        @Flag(help: "Print JSON.")
+        var json = false
+
+        func run() async throws {
+            guard case .users(let users) = try await self.state.perform(.userList) else {
+                throw StateOptions.unexpected()
+            }
+            try AdminOutput.write(users, asJSON: self.json, titles: ["USER", "CREATED", "GRANTS"]) { user in
+                let grants = user.grants.map { "\($0.share)=\($0.rights)" }.joined(separator: " ")
+                return [user.name.text, AdminOutput.time(user.created, none: "-"), grants.isEmpty ? "-" : grants]
+            }
+        }
+    }
+
+    struct Remove: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove a user with all tokens and grants, and end the user's connections."
+        )
+
+        @OptionGroup var state: StateOptions
+
+        @Argument(help: "The user's name.", transform: { try Name($0) })
+        var name: Name
+
+        func run() async throws {
+            _ = try await self.state.perform(.userRemove(user: self.name))
+        }
+    }
+}

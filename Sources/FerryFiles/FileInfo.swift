@@ -1,0 +1,68 @@
+import Glibc
+
+/// A time of a file: seconds since 1970 and nanoseconds below a second.
+package struct Timestamp: Sendable, Hashable {
+    package let seconds: Int64
+    package let nanoseconds: UInt32
+
+    /// - Parameters:
+    ///   - seconds: since 1970; negative before.
+    ///   - nanoseconds: more than 999,999,999 become 999,999,999. Linux gives numbers above it the meanings "now" and
+    ///     "leave", which must not be reachable with numbers from a peer.
+    package init(seconds: Int64, nanoseconds: UInt32 = 0) {
+        self.seconds = seconds
+        self.nanoseconds = min(nanoseconds, 999_999_999)
+    }
+
+    init(_ time: timespec) {
+        self.init(seconds: Int64(time.tv_sec), nanoseconds: UInt32(truncatingIfNeeded: time.tv_nsec))
+    }
+}
+
+/// What the file system says about a file.
+package struct FileInfo: Sendable, Hashable {
+    package enum Kind: Sendable, Hashable { case file, directory, symlink, other }
+
+    package let kind: Kind
+    /// Bytes.
+    package let size: Int64
+    /// Permission bits with setuid, setgid and sticky: `0o7777`.
+    package let mode: UInt32
+    /// When the content was last changed (mtime).
+    package let modified: Timestamp
+    /// When content or metadata were last changed (ctime); only the kernel sets it.
+    package let changed: Timestamp
+    package let device: UInt64
+    package let inode: UInt64
+    /// User id of the owner.
+    package let owner: UInt32
+    /// Group id.
+    package let group: UInt32
+    /// How many names the file has; 0 once it is removed.
+    package let links: UInt64
+
+    init(_ status: stat) {
+        self.kind =
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: .file
+            case S_IFDIR: .directory
+            case S_IFLNK: .symlink
+            default: .other
+            }
+        self.size = Int64(status.st_size)
+        self.mode = UInt32(status.st_mode) & 0o7777
+        self.modified = Timestamp(status.st_mtim)
+        self.changed = Timestamp(status.st_ctim)
+        self.device = UInt64(status.st_dev)
+        self.inode = UInt64(status.st_ino)
+        self.owner = status.st_uid
+        self.group = status.st_gid
+        self.links = UInt64(status.st_nlink)
+    }
+
+    /// Whether `other` is the same file with, as far as the kernel can tell, the same content.
+    package func isSameVersion(as other: FileInfo) -> Bool {
+        self.inode == other.inode && self.device == other.device && self.size == other.size
+            && self.modified == other.modified && self.changed == other.changed
+    }
+}

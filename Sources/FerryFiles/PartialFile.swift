@@ -1,0 +1,156 @@
+import CLinux
+package import FerryErrors
+import Glibc
+import Synchronization
+
+/// A file on its way: written under a hidden name beside its target, then published whole, or discarded.
+///
+/// It holds its directory, so that whatever happens to the path meanwhile, temporary file and target stay in the same
+/// directory. One thread at a time writes; the value may move between threads. Unless it is published, it is
+/// discarded with its last reference.
+package final class PartialFile: Sendable {
+    /// Bytes written before the kernel is asked to start writing them back, so that the sync at the end is short
+    /// (measured on ext4: 0.01 s instead of 0.27 s for 1 GiB; 4 to 32 MiB do the same).
+    private static let writebackStep: Int64 = 8 << 20
+    /// Random names of 128 bits do not collide; the bound only ends a loop.
+    private static let maximumAttempts = 8
+
+    /// The name, escaped, for messages.
+    private let description: String
+    private let target: [CChar]
+    private let name: [CChar]
+    private let umask: UInt32
+    private let calls: SystemCalls
+    private let directory: Descriptor
+    private let file: Descriptor
+    private let isOpen = Atomic<Bool>(true)
+    /// What was written since writeback was last started.
+    private let unstarted = Mutex(WrittenRange())
+
+    private struct WrittenRange {
+        var lower = Int64.max
+        var upper: Int64 = 0
+        var bytes: Int64 = 0
+    }
+
+    init(
+        _ directory: consuming Descriptor,
+        target: [CChar],
+        description: String,
+        key: String?,
+        umask: UInt32,
+        calls: SystemCalls
+    ) throws(Errno) {
+        var attempts = 0
+        while true {
+            attempts += 1
+            let digits = key ?? Self.randomDigits()
+            let name = CString.make(RelativePath.reservedPrefix + digits.utf8)
+            do throws(Errno) {
+                self.file = try calls.openat2(
+                    directory.raw,
+                    name,
+                    flags: UInt64(O_RDWR | O_CREAT | O_EXCL) | ferry_o_nofollow,
+                    mode: 0o600,
+                    resolve: .beneathWithoutLinks
+                )
+                self.name = name
+                break
+            } catch {
+                guard error.code == EEXIST else { throw error }
+                guard key == nil, attempts < Self.maximumAttempts else { throw Errno(EBUSY) }
+            }
+        }
+        self.directory = directory
+        self.target = target
+        self.description = description
+        self.umask = umask
+        self.calls = calls
+    }
+
+    deinit { self.discard() }
+
+    private static func randomDigits() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return String(generator.next(), radix: 16) + String(generator.next(), radix: 16)
+    }
+
+    /// Writes all of `bytes` at `offset`; gaps read as zeros.
+    /// - Throws: `noSpace`, `limit`, `inputOutput` and other mapped errors.
+    package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FerryError) {
+        guard unsafe !bytes.isEmpty else { return }
+        do throws(Errno) {
+            unsafe try self.calls.pwriteFully(self.file.raw, bytes, at: offset)
+        } catch {
+            throw self.failure(error)
+        }
+        self.startWriteback(offset, Int64(bytes.count))
+    }
+
+    /// Reads at `offset` until `buffer` is full or the file ends.
+    /// - Returns: bytes read; less than `buffer.count` only at the end of what was written.
+    /// - Throws: `inputOutput` and other mapped errors.
+    package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FerryError) -> Int {
+        do throws(Errno) {
+            return unsafe try self.calls.preadFully(self.file.raw, buffer, at: offset)
+        } catch {
+            throw FerryError(error, "read", self.description)
+        }
+    }
+
+    /// Gives the file its size, mode and time, makes it durable, and puts it in the place of its target: of a file,
+    /// or of a link, which is replaced itself.
+    ///
+    /// After it returns, the new file survives a loss of power. If it throws, the partial file is gone and the target
+    /// is whole: the old one, or, if only the last sync failed, the new one.
+    /// - Parameters:
+    ///   - size: bytes; what was written beyond it is cut off, what is missing reads as zeros.
+    ///   - mode: permission bits; setuid, setgid, sticky and the umask's bits are left out.
+    ///   - modified: the time of modification; nil leaves that of the last write.
+    /// - Throws: `notAFile` if the target is a directory; `noSpace`, `inputOutput` and other mapped errors.
+    package func publish(size: Int64, mode: UInt32, modified: Timestamp?) throws(FerryError) {
+        guard self.isOpen.load(ordering: .acquiring) else {
+            throw FerryError(.internalError, "the partial file of \(self.description) is no longer open")
+        }
+        do throws(Errno) {
+            guard size >= 0 else { throw Errno(EFBIG) }
+            if try self.calls.info(self.file.raw).size != size { try self.calls.ftruncate(self.file.raw, to: size) }
+            try self.calls.fchmod(self.file.raw, to: mode & 0o777 & ~self.umask)
+            if let modified { try self.calls.futimens(self.file.raw, modified: modified) }
+            // Data before the name: a crash between the two must not leave an empty file under the target's name.
+            try self.calls.fsync(self.file.raw)
+            try self.calls.renameat(self.directory.raw, self.name, self.target)
+            self.isOpen.store(false, ordering: .releasing)
+            try self.calls.fsync(self.directory.raw)
+        } catch {
+            self.discard()
+            throw self.failure(error)
+        }
+    }
+
+    /// Removes the partial file, unless it is published; the target stays as it was.
+    package func discard() {
+        guard self.isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return }
+        // Nobody could do more about a failure: the name is hidden, and cannot be addressed.
+        try? self.calls.unlinkat(self.directory.raw, self.name)
+    }
+
+    private func failure(_ errno: Errno, file: StaticString = #fileID, line: UInt = #line) -> FerryError {
+        FerryError(errno, "write", self.description, file: file, line: line)
+    }
+
+    /// Notes what was written and, every ``writebackStep`` bytes, starts writing it to the disk.
+    private func startWriteback(_ offset: Int64, _ count: Int64) {
+        let range: WrittenRange? = self.unstarted.withLock { written in
+            written.lower = min(written.lower, offset)
+            written.upper = max(written.upper, offset + count)
+            written.bytes += count
+            guard written.bytes >= Self.writebackStep else { return nil }
+            defer { written = WrittenRange() }
+            return written
+        }
+        guard let range else { return }
+        // A hint: errors of the disk are reported by fsync.
+        _ = ferry_start_writeback(self.file.raw, range.lower, range.upper - range.lower)
+    }
+}

@@ -1,0 +1,123 @@
+package import FerryErrors
+import Glibc
+
+extension RootDirectory {
+    /// Removes a file, a link (not what it points to) or an empty directory, durably.
+    /// - Throws: `notFound`, `notEmpty`, `denied`, `permission` and other mapped errors.
+    package func remove(_ path: RelativePath) throws(FerryError) {
+        let (parent, name) = try self.split(path)
+        do throws(Errno) {
+            let directory = try self.openDirectory(parent)
+            do throws(Errno) {
+                try self.calls.unlinkat(directory.raw, name)
+            } catch  where error.code == EISDIR {
+                try self.calls.unlinkat(directory.raw, name, isDirectory: true)
+            }
+            try self.calls.fsync(directory.raw)
+        } catch {
+            var failure = FerryError(error, "remove", path.description)
+            if error.code == ENOTEMPTY, self.seemsEmpty(path) {
+                failure.remedy = "an unfinished transfer lies in it; try again when it has ended"
+            }
+            throw failure
+        }
+    }
+
+    /// Makes a directory, durably; success if it exists already.
+    ///
+    /// Its mode is 0777 less the process's umask; owner and group are as the file system's rules say.
+    /// - Parameters:
+    ///   - path: the root exists always.
+    ///   - parents: whether missing directories above it are made as well.
+    /// - Throws: `notFound` if one above is missing, `notADirectory` if the name is taken by another kind of file,
+    ///   `denied`, `permission` and other mapped errors.
+    package func makeDirectory(_ path: RelativePath, parents: Bool) throws(FerryError) {
+        guard let parent = path.parent else { return }
+        if parents { try self.makeMissing(parent) }
+        try self.makeOne(path)
+    }
+
+    /// Makes `path` and what is missing above it, in one call if nothing is. A loop, not a recursion: a peer chooses
+    /// the depth.
+    private func makeMissing(_ path: RelativePath) throws(FerryError) {
+        var missing: [RelativePath] = []
+        var next: RelativePath? = path
+        while let directory = next {
+            do throws(Errno) {
+                _ = try self.openDirectory(directory)
+                break
+            } catch {
+                guard error.code == ENOENT else { throw FerryError(error, "make the directory", path.description) }
+            }
+            missing.append(directory)
+            next = directory.parent
+        }
+        for directory in missing.reversed() { try self.makeOne(directory) }
+    }
+
+    /// Makes one directory in an existing one. An entry that is there already is synced as well: another session
+    /// may have made it a moment ago.
+    private func makeOne(_ path: RelativePath) throws(FerryError) {
+        let (parent, name) = try self.split(path)
+        do throws(Errno) {
+            let directory = try self.openDirectory(parent)
+            do throws(Errno) {
+                try self.calls.mkdirat(directory.raw, name, mode: 0o777)
+            } catch  where error.code == EEXIST {
+                _ = try self.openDirectory(path)
+            }
+            try self.calls.fsync(directory.raw)
+        } catch {
+            throw FerryError(error, "make the directory", path.description)
+        }
+    }
+
+    /// Makes a partial file beside `target`, to be written and then published under that name.
+    /// - Parameters:
+    ///   - target: need not exist.
+    ///   - makeParents: whether missing directories above `target` are made.
+    ///   - key: names the partial file, so that a later transfer of the same content can find it: 1 to 64 lower-case
+    ///     hexadecimal digits. Nil takes a random name.
+    /// - Returns: the partial file, empty.
+    /// - Throws: `notAFile` if `target` is a directory, `busy` if a partial file with this key exists, `notFound`,
+    ///   `denied`, `permission`, `noSpace`, `readOnly` and other mapped errors.
+    package func createPartial(
+        for target: RelativePath,
+        makeParents: Bool,
+        key: String? = nil
+    ) throws(FerryError) -> PartialFile {
+        let (parent, name) = try self.split(target)
+        if makeParents { try self.makeMissing(parent) }
+        do throws(Errno) {
+            let directory = try self.openDirectory(parent)
+            try self.refuseDirectory(directory.raw, name)
+            return try PartialFile(
+                directory,
+                target: name,
+                description: target.description,
+                key: key,
+                umask: self.umask,
+                calls: self.calls
+            )
+        } catch {
+            throw FerryError(error, "write", target.description)
+        }
+    }
+
+    /// Says at once what the rename would say only after the whole transfer.
+    private func refuseDirectory(_ directory: Int32, _ name: [CChar]) throws(Errno) {
+        do throws(Errno) {
+            guard try self.calls.info(directory, name).kind != .directory else { throw Errno(EISDIR) }
+        } catch  where error.code == ENOENT {
+            return
+        }
+    }
+
+    /// The directory of `path` and its name there as a C string.
+    private func split(_ path: RelativePath) throws(FerryError) -> (parent: RelativePath, name: [CChar]) {
+        guard let parent = path.parent, let name = path.lastComponent else {
+            throw FerryError(.invalidPath, "the share itself cannot be changed", remedy: "name a file in it")
+        }
+        return (parent, CString.make(name))
+    }
+}

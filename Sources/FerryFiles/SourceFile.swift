@@ -1,0 +1,113 @@
+package import FerryErrors
+import Glibc
+import Synchronization
+
+/// A regular file that is open for reading.
+package final class SourceFile: ByteSource {
+    /// O_NONBLOCK so that opening a FIFO does not wait for its writer; reading a regular file is as without.
+    static let flags = UInt64(O_RDONLY | O_NONBLOCK | O_NOCTTY)
+
+    /// The status when it was opened.
+    package let info: FileInfo
+
+    private let descriptor: Descriptor
+    private let name: String
+    private let calls: SystemCalls
+    private let position = Atomic<Int64>(0)
+
+    /// Takes over an open descriptor; `name` is escaped already and serves messages.
+    init(_ descriptor: consuming Descriptor, name: String, calls: SystemCalls) throws(Errno) {
+        self.info = try calls.info(descriptor.raw)
+        switch self.info.kind {
+        case .file: break
+        case .directory: throw Errno(EISDIR)
+        case .symlink, .other: throw Errno(ENXIO)
+        }
+        // Advice only: failure changes nothing but speed.
+        _ = posix_fadvise(descriptor.raw, 0, 0, POSIX_FADV_SEQUENTIAL)
+        self.descriptor = descriptor
+        self.name = name
+        self.calls = calls
+    }
+
+    /// Opens a file of the user's own; links are followed.
+    /// - Throws: `notFound`, `notAFile`, `permission` and other mapped errors.
+    package convenience init(local path: String, calls: SystemCalls = .real) throws(FerryError) {
+        try self.init(local: path.utf8, calls: calls)
+    }
+
+    /// Opens a file of the user's own, whose path need not be UTF-8; links are followed.
+    /// - Throws: as ``init(local:calls:)-(String,_)`` does.
+    package convenience init(local path: some Collection<UInt8>, calls: SystemCalls = .real) throws(FerryError) {
+        let name = try CString.make(path: path)
+        do throws(Errno) {
+            try self.init(calls.open(name, flags: Self.flags), name: Escaping.escape(path), calls: calls)
+        } catch {
+            throw FerryError(error, "read", Escaping.escape(path))
+        }
+    }
+
+    package var knownSize: Int64? { self.info.size }
+
+    /// Reads at `offset` until `buffer` is full or the file ends.
+    /// - Parameters:
+    ///   - buffer: is filled from its beginning.
+    ///   - offset: bytes from the beginning; never negative.
+    /// - Returns: bytes read; less than `buffer.count` only at the end of the file.
+    /// - Throws: `inputOutput` and other mapped errors.
+    package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FerryError) -> Int {
+        do throws(Errno) {
+            return unsafe try self.calls.preadFully(self.descriptor.raw, buffer, at: offset)
+        } catch {
+            throw FerryError(error, "read", self.name)
+        }
+    }
+
+    package func read(into buffer: UnsafeMutableRawBufferPointer) throws(FerryError) -> Int {
+        let offset = self.position.load(ordering: .relaxed)
+        let count = unsafe try self.read(into: buffer, at: offset)
+        self.position.store(offset + Int64(count), ordering: .relaxed)
+        return count
+    }
+
+    /// The whole content of a small file; throws `limit` if it has more bytes than that.
+    func readAll(limit: Int) throws(FerryError) -> [UInt8] {
+        // Files of /proc have size 0, so the size is no guide.
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        var count = 0
+        while true {
+            let offset = count
+            var span = bytes.mutableSpan
+            // SAFETY: offset is at most the array's count; the pointer does not leave the closure.
+            count += unsafe try span.withUnsafeMutableBytes { buffer throws(FerryError) in
+                let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[offset...])
+                return unsafe try self.read(into: rest, at: Int64(offset))
+            }
+            guard count <= limit else {
+                throw FerryError(.limit, "\(self.name) is larger than \(limit) bytes")
+            }
+            if count < bytes.count { break }
+            bytes.append(contentsOf: repeatElement(0, count: bytes.count))
+        }
+        bytes.removeLast(bytes.count - count)
+        return bytes
+    }
+
+    /// Checks that the file is the version that was opened, for a sender to call when it has read everything.
+    /// - Throws: `sourceChanged` if size, times or name count differ; mapped errors.
+    package func verifyUnchanged() throws(FerryError) {
+        let now: FileInfo
+        do throws(Errno) {
+            now = try self.calls.info(self.descriptor.raw)
+        } catch {
+            throw FerryError(error, "read", self.name)
+        }
+        guard now.isSameVersion(as: self.info) else {
+            throw FerryError(
+                .sourceChanged,
+                "\(self.name) changed while it was read",
+                remedy: "send it again when nothing writes to it, or send a snapshot of it"
+            )
+        }
+    }
+}

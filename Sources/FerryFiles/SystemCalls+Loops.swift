@@ -1,0 +1,35 @@
+import Glibc
+
+extension SystemCalls {
+    /// Reads at `offset` until `buffer` is full or the file ends.
+    func preadFully(
+        _ descriptor: Int32,
+        _ buffer: UnsafeMutableRawBufferPointer,
+        at offset: Int64
+    ) throws(Errno) -> Int {
+        guard offset >= 0, !offset.addingReportingOverflow(Int64(buffer.count)).overflow else { throw Errno(EINVAL) }
+        var done = 0
+        while done < buffer.count {
+            // SAFETY: done is below the count, so the rest is inside the buffer.
+            let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+            let count = unsafe try self.pread(descriptor, rest, at: offset + Int64(done))
+            if count == 0 { break }
+            done += count
+        }
+        return done
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    func pwriteFully(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(Errno) {
+        guard offset >= 0, !offset.addingReportingOverflow(Int64(bytes.count)).overflow else { throw Errno(EFBIG) }
+        var done = 0
+        while done < bytes.count {
+            // SAFETY: done is below the count, so the rest is inside the buffer.
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
+            let count = unsafe try self.pwrite(descriptor, rest, at: offset + Int64(done))
+            // Linux never answers 0 for a positive count; a loop must not depend on it.
+            guard count > 0 else { throw Errno(EIO) }
+            done += count
+        }
+    }
+}

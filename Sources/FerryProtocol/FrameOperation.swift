@@ -1,0 +1,72 @@
+package import FerryChunking
+package import FerryErrors
+package import FerryWire
+
+/// Where an operation puts the frames that it sends.
+package protocol FrameSink: AnyObject {
+    /// Queues a frame; never blocks.
+    func send(_ frame: Frame)
+    /// Bytes queued and not yet taken by the kernel.
+    var queuedBytes: Int { get }
+    /// Bytes per second that the kernel took lately while something was queued; nil before anything was measured.
+    var drainRate: Double? { get }
+}
+
+/// What an operation can do next.
+package enum Progress: Equatable, Sendable {
+    /// More, at once.
+    case more
+    /// Nothing, until a frame arrives or the sink has drained.
+    case waiting
+    /// It is complete.
+    case finished
+}
+
+/// One request's work on one connection: fed with frames, asked to proceed, never concurrently.
+///
+/// It runs on a thread that may block for files, hashing and compression, and must not wait for the peer.
+package protocol FrameOperation: AnyObject {
+    /// Takes a frame of this operation.
+    func received(_ frame: Frame, sink: any FrameSink) throws(FerryError)
+    /// Does a bounded piece of work (about 1 MiB).
+    func proceed(sink: any FrameSink) throws(FerryError) -> Progress
+    /// True while a failure is a mere refusal: nothing of a transfer is on its way, so that the connection can go on.
+    var canBeRefused: Bool { get }
+    /// What it did so far.
+    var summary: TransferSummary { get }
+    /// The operation will not go on; it lets go of what it holds and leaves nothing half.
+    func abandoned()
+}
+
+/// What a finished transfer did.
+package struct TransferSummary: Sendable, Equatable {
+    /// Bytes of the file.
+    package var bytes: UInt64 = 0
+    /// Payload bytes that travelled, compressed.
+    package var wireBytes: UInt64 = 0
+    /// Bytes that did not travel because the receiver had them.
+    package var savedBytes: UInt64 = 0
+    /// Of the recipe; nil for requests that move no data.
+    package var digest: ChunkID?
+    /// Plain SHA-256 of the file in hex, where it was asked for.
+    package var sha256: String?
+
+    package init() {}
+}
+
+/// How an operation ended.
+package enum Outcome: Sendable {
+    case finished(TransferSummary)
+    /// It was refused before anything travelled; the connection can go on.
+    case refused(FerryError)
+    /// It failed on its way; the connection must end.
+    case failed(FerryError, TransferSummary)
+}
+
+extension FerryError.Code {
+    /// True for what ends the connection whenever it comes (Docs/protocol.md, section 7); other reasons may be a mere
+    /// refusal of one request.
+    package var endsConnection: Bool {
+        [.violation, .limit, .timeout, .authentication, .shuttingDown].contains(self)
+    }
+}

@@ -1,0 +1,58 @@
+package import FerryCatalog
+package import FerryErrors
+
+/// What came of an ``AdminRequest``.
+package enum AdminResponse: Codable, Sendable {
+    /// It is done, and there is nothing to show.
+    case done
+    case shares(list: [ShareRecord])
+    case users(list: [UserRecord])
+    case tokens(list: [TokenRecord])
+    /// A new token and the certificate's fingerprint, which together make a login link. `token` is nil if the user
+    /// existed and so got none.
+    case issued(token: IssuedToken?, fingerprint: String)
+    /// Rights that are left.
+    case rights(left: Rights)
+    case fingerprint(text: String)
+    case status(DaemonStatus)
+    case failure(AdminFailure)
+
+    /// A ``FerryErrors/FerryError`` as a response.
+    package static func failure(_ error: FerryError) -> AdminResponse { .failure(AdminFailure(error)) }
+}
+
+/// A ``FerryErrors/FerryError`` as it travels.
+package struct AdminFailure: Codable, Sendable {
+    package let code: String
+    package let message: String
+    package let remedy: String?
+
+    init(_ error: FerryError) {
+        self.code = error.code.rawValue
+        self.message = error.message
+        self.remedy = error.remedy
+    }
+
+    /// The error again.
+    package var error: FerryError {
+        FerryError(FerryError.Code(rawValue: self.code), self.message, remedy: self.remedy)
+    }
+}
+
+/// How a running daemon is.
+package struct DaemonStatus: Hashable, Codable, Sendable {
+    package let version: String
+    /// Addresses that are listened on.
+    package let listeners: [String]
+    /// Open connections.
+    package let sessions: Int
+    /// Seconds since it was ready.
+    package let uptime: Int64
+
+    package init(version: String, listeners: [String], sessions: Int, uptime: Int64) {
+        self.version = version
+        self.listeners = listeners
+        self.sessions = sessions
+        self.uptime = uptime
+    }
+}

@@ -1,0 +1,104 @@
+import FerryErrors
+import FerryTransport
+import FerryWire
+import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// Binds every address, and makes a session of each connection.
+struct Listeners {
+    let services: Services
+    let group: any EventLoopGroup
+    let tls: NIOSSLContext
+    let backlog: Int
+
+    /// Binds all addresses, or none.
+    ///
+    /// - Returns: the bound channels with the address each really has.
+    /// - Throws: `.connection` naming the address that could not be bound.
+    func bind(_ settings: Settings) async throws -> [(channel: any Channel, text: String)] {
+        var bound: [(channel: any Channel, text: String)] = []
+        do {
+            for address in settings.listen {
+                guard let channel = try await self.bind(address, isPlain: address.isUnix) else { continue }
+                bound.append((channel, self.text(channel, address) + (address.isUnix ? "" : " (TLS)")))
+            }
+            for address in settings.listenPlain {
+                guard let channel = try await self.bind(address, isPlain: true) else { continue }
+                bound.append((channel, self.text(channel, address) + " (plain)"))
+            }
+        } catch {
+            for (channel, _) in bound { try? await channel.close() }
+            throw error
+        }
+        return bound
+    }
+
+    private func bind(_ address: ListenAddress, isPlain: Bool) async throws -> (any Channel)? {
+        let (services, tls) = (self.services, self.tls)
+        var bootstrap = ServerBootstrap(group: self.group)
+            .serverChannelOption(ChannelOptions.backlog, value: Int32(clamping: self.backlog))
+            .childChannelOption(ChannelOptions.recvAllocator, value: FrameConnection.receiveAllocator)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try Self.accept(channel, services, isPlain ? nil : tls)
+                }
+            }
+        do {
+            switch address {
+            case .unix(let path):
+                return try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+            case .internet(let host, _):
+                bootstrap =
+                    bootstrap
+                    .serverChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
+                    .childChannelOption(ChannelOptions.socketOption(.tcp_nodelay), value: 1)
+                if host.contains(":") {
+                    let only = ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only)
+                    bootstrap = bootstrap.serverChannelOption(only, value: 1)
+                }
+                return try await bootstrap.bind(to: address.socketAddress()).get()
+            }
+        } catch let error as IOError where error.isMissingFamily && address == .internet("::", 7717) {
+            self.services.log.warning("this machine has no IPv6; serving IPv4 only")
+            return nil
+        } catch {
+            throw FerryError(
+                .connection,
+                "cannot listen on \(address): \(error)",
+                remedy: "end the program that has this address, or choose another with --listen",
+                cause: error
+            )
+        }
+    }
+
+    private func text(_ channel: any Channel, _ address: ListenAddress) -> String {
+        guard case .internet(let host, _) = address, let port = channel.localAddress?.port else { return "\(address)" }
+        return "\(ListenAddress.internet(host, port))"
+    }
+
+    private static func accept(_ channel: any Channel, _ services: Services, _ tls: NIOSSLContext?) throws {
+        let connection = FrameConnection(channel: channel)
+        let session = Session(connection: connection, services: services)
+        if let reason = services.sessions.add(session, host: session.host) {
+            services.log.notice("connection refused", metadata: ["address": "\(session.address)", "reason": "\(reason)"])
+            throw FerryError(.limit, reason)
+        }
+        channel.closeFuture.whenComplete { _ in services.sessions.remove(session) }
+        if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+        try channel.pipeline.syncOperations.addHandler(
+            FrameHandler(
+                connection: connection,
+                receiver: session,
+                limits: .beforeHello,
+                deadlines: services.deadlines
+            )
+        )
+    }
+}
+
+extension IOError {
+    /// The kernel knows no such address family, or no such address.
+    fileprivate var isMissingFamily: Bool { self.errnoCode == 97 || self.errnoCode == 99 }
+}

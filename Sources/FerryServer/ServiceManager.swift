@@ -1,0 +1,24 @@
+import CLinux
+import FerryErrors
+import Logging
+
+/// Tells systemd, where it is the parent, what the daemon is doing (sd_notify(3)).
+struct ServiceManager: Sendable {
+    private let socket: String?
+    private let log: Logger
+
+    init(environment: [String: String], log: Logger) {
+        self.socket = environment["NOTIFY_SOCKET"].flatMap { $0.isEmpty ? nil : $0 }
+        self.log = log
+    }
+
+    func ready() { self.notify("READY=1\nSTATUS=serving") }
+
+    func stopping() { self.notify("STOPPING=1\nSTATUS=finishing the running transfers") }
+
+    private func notify(_ message: String) {
+        guard let socket = self.socket else { return }
+        let errno = ferry_notify(socket, message)
+        if errno != 0 { self.log.warning("the service manager could not be told", metadata: ["errno": "\(errno)"]) }
+    }
+}

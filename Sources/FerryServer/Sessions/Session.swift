@@ -1,0 +1,264 @@
+import FerryCatalog
+import FerryErrors
+import FerryProtocol
+import FerryTransport
+import FerryWire
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// One client connection: hello, then one request after another. The state machine decides; this class does.
+///
+/// Everything happens on the connection's event loop, so that what other threads answer (logins, ended operations) and
+/// what the peer sends take effect in one order. Only ``identity`` is set and read elsewhere.
+package final class Session: FrameReceiver {
+    private struct State {
+        var machine = ServerStateMachine()
+        var runner: OperationRunner?
+        var identity: Identity?
+        var peerLimits = FrameLimits.beforeHello
+        var endReason: FerryError?
+        var transfers = 0
+    }
+
+    let id: String
+    let address: String
+    /// The address without port, which connections are counted by.
+    let host: String
+    private let connection: FrameConnection
+    private let services: Services
+    private let state = Mutex(State())
+    private let started = NIODeadline.now()
+
+    init(connection: FrameConnection, services: Services) {
+        self.id = SessionID.make()
+        self.address = connection.channel.peerText
+        self.host = connection.channel.peerHost
+        self.connection = connection
+        self.services = services
+    }
+
+    var identity: Identity? { self.state.withLock { $0.identity } }
+
+    /// Ends the session, for instance because its token was revoked; what it was transferring is cut. From any thread.
+    func end(_ reason: FerryError) {
+        self.onLoop { self.fail(reason) }
+    }
+
+    /// Ends the session as soon as no request is being worked on: now, or after the running one. From any thread.
+    func endWhenIdle(_ reason: FerryError) {
+        self.onLoop {
+            let isBusy = self.state.withLock { state in
+                if state.endReason == nil { state.endReason = reason }
+                return state.machine.isOperating
+            }
+            if !isBusy { self.fail(reason) }
+        }
+    }
+
+    /// Ends the session now, and does not wait for a peer that was told so before. From any thread.
+    func cut(_ reason: FerryError) {
+        self.onLoop {
+            if self.state.withLock({ $0.machine.isClosed }) { self.connection.close() } else { self.fail(reason) }
+        }
+    }
+
+    private func onLoop(_ work: @escaping @Sendable () -> Void) {
+        let loop = self.connection.channel.eventLoop
+        if loop.inEventLoop { work() } else { loop.execute(work) }
+    }
+
+    // MARK: Frames
+
+    package func frameReceived(_ frame: Frame) {
+        do throws(FerryError) {
+            let action = try self.state.withLock { state in
+                do throws(FerryError) { return Result<_, FerryError>.success(try state.machine.received(frame)) } catch {
+                    return .failure(error)
+                }
+            }.get()
+            switch action {
+            case .authenticate(let hello, let limits): self.authenticate(hello, limits)
+            case .start(let request): self.start(request)
+            case .forward(let frame): self.state.withLock { $0.runner }?.deliver(frame)
+            case .discard: break
+            }
+        } catch {
+            self.fail(error)
+        }
+    }
+
+    package func sinkDrained() {
+        self.state.withLock { $0.runner }?.wake()
+    }
+
+    package func connectionClosed(_ error: FerryError?) {
+        let (runner, identity, transfers, reason) = self.state.withLock { state in
+            state.machine.closed()
+            defer { state.runner = nil }
+            return (state.runner, state.identity, state.transfers, state.endReason ?? error)
+        }
+        runner?.cancel(reason ?? FerryError(.connection, "the client went away"))
+        let traffic = self.connection.traffic
+        self.services.log.info(
+            "connection closed",
+            metadata: [
+                "session": "\(self.id)", "address": "\(self.address)", "user": "\(identity?.user.text ?? "-")",
+                "transfers": "\(transfers)", "received": "\(traffic.received)", "sent": "\(traffic.sent)",
+                "seconds": "\(Self.seconds(since: self.started))", "reason": "\(reason?.message ?? "closed by the client")",
+            ]
+        )
+    }
+
+    private func fail(_ error: FerryError) {
+        let runner = self.state.withLock { state in
+            state.machine.closed()
+            if state.endReason == nil { state.endReason = error }
+            defer { state.runner = nil }
+            return state.runner
+        }
+        runner?.cancel(error)
+        self.connection.closeAfter(.failure(error))
+    }
+
+    // MARK: Login
+
+    private func authenticate(_ hello: WireHello, _ limits: FrameLimits) {
+        self.services.accounts.submit { result in
+            guard case .active = result else { return }
+            let checked = Result { () throws(FerryError) in try self.check(hello.token) }
+            self.onLoop {
+                switch checked {
+                case .success(let identity?): self.welcome(identity, hello, limits)
+                case .success(nil): self.refuseLogin()
+                case .failure(let error): self.fail(error)
+                }
+            }
+        }
+    }
+
+    /// Looks up twice: a revocation ends the sessions that have an identity, so one that came between the first look
+    /// and the session having its identity would otherwise miss it.
+    private func check(_ secret: String) throws(FerryError) -> Identity? {
+        guard let identity = try self.services.catalog.authenticate(secret: secret) else { return nil }
+        self.state.withLock { $0.identity = identity }
+        if try self.services.catalog.authenticate(secret: secret) != nil { return identity }
+        self.state.withLock { $0.identity = nil }
+        return nil
+    }
+
+    private func welcome(_ identity: Identity, _ hello: WireHello, _ limits: FrameLimits) {
+        let isAwaited = self.state.withLock { state in
+            state.peerLimits = limits
+            return state.machine.authenticated()
+        }
+        guard isAwaited else { return }
+        self.services.penalties.succeeded(self.host)
+        self.services.sessions.loggedIn(self)
+        self.connection.setLimits(self.services.limits)
+        self.connection.setPhase(.idle)
+        self.connection.send(
+            .welcome(features: [], limits: self.services.limits, session: self.id, agent: self.services.agent)
+        )
+        self.services.log.info(
+            "connection accepted",
+            metadata: [
+                "session": "\(self.id)", "address": "\(self.address)", "user": "\(identity.user.text)",
+                "token": "\(identity.tokenName)", "agent": "\(Escaping.escape(String(hello.agent.prefix(80))))",
+            ]
+        )
+    }
+
+    /// One path and one answer, whatever was wrong; the answer waits the longer, the more often this address failed.
+    private func refuseLogin() {
+        let delay = self.services.penalties.failed(self.host)
+        self.services.log.notice(
+            "authentication failure",
+            metadata: ["address": "\(self.host)", "session": "\(self.id)"]
+        )
+        let error = FerryError(
+            .authentication,
+            "the daemon does not accept this login",
+            remedy: "ask its administrator for a new login link (ferryd token add)"
+        )
+        self.connection.channel.eventLoop.scheduleTask(in: delay) { self.fail(error) }
+    }
+
+    // MARK: Requests
+
+    private func start(_ request: Request) {
+        guard let identity = self.identity else { return }
+        let access = ShareAccess(user: identity.user, services: self.services)
+        let begun = NIODeadline.now()
+        let name = request.name
+        let budget = self.services.budget
+        let reservation = name.isTransfer ? budget.reservation(self.transferMemory) : nil
+        let runner = OperationRunner(
+            operation: request.operation(access: access, peerLimits: self.state.withLock { $0.peerLimits }),
+            connection: self.connection,
+            pool: self.services.files
+        ) { outcome in
+            if let reservation { budget.release(reservation) }
+            self.onLoop { self.ended(outcome, name, begun) }
+        }
+        self.state.withLock { $0.runner = runner }
+        self.connection.setPhase(.busy)
+        if let reservation { budget.acquire(reservation) { runner.wake() } } else { runner.wake() }
+    }
+
+    /// What one transfer may hold, in bytes: a window of blocks on its way, the blocks being read or written, and the
+    /// queue towards the kernel.
+    private var transferMemory: Int { self.services.limits.blockWindow + 8 << 20 }
+
+    private func ended(_ outcome: Outcome, _ request: RequestName, _ begun: NIODeadline) {
+        self.logTransfer(outcome, request, begun)
+        switch outcome {
+        case .finished: break
+        case .refused(let error): self.connection.send(.failure(error))
+        case .failed(let error, _): return self.fail(error)
+        }
+        let (next, endReason) = self.state.withLock { state in
+            state.runner = nil
+            if request.isTransfer, case .finished = outcome { state.transfers += 1 }
+            return (state.machine.operationEnded(), state.endReason)
+        }
+        if let endReason { return self.fail(endReason) }
+        if let next { return self.start(next) }
+        self.connection.setPhase(.idle)
+    }
+
+    private func logTransfer(_ outcome: Outcome, _ request: RequestName, _ begun: NIODeadline) {
+        var metadata: Logger.Metadata = [
+            "session": "\(self.id)", "user": "\(self.identity?.user.text ?? "-")", "path": "\(request.path)",
+            "seconds": "\(Self.seconds(since: begun))",
+        ]
+        switch outcome {
+        case .finished(let summary), .failed(_, let summary):
+            if request.isTransfer {
+                metadata["bytes"] = "\(summary.bytes)"
+                metadata["wire"] = "\(summary.wireBytes)"
+                metadata["ratio"] = "\(Self.ratio(summary))"
+            }
+        case .refused: break
+        }
+        switch outcome {
+        case .finished: self.services.log.info("\(request.verb)", metadata: metadata)
+        case .refused(let error), .failed(let error, _):
+            metadata["error"] = "\(error.message)"
+            self.services.log.warning("\(request.verb) failed", metadata: metadata)
+        }
+    }
+
+    private static func seconds(since start: NIODeadline) -> String {
+        let milliseconds = (NIODeadline.now() - start).nanoseconds / 1_000_000
+        return "\(milliseconds / 1000).\(String(milliseconds % 1000 + 1000).dropFirst())"
+    }
+
+    /// Bytes of the file for each byte that travelled, to two digits.
+    private static func ratio(_ summary: TransferSummary) -> String {
+        guard summary.wireBytes > 0 else { return "-" }
+        let hundredths = UInt64((Double(summary.bytes) / Double(summary.wireBytes) * 100).rounded())
+        return "\(hundredths / 100).\(String(hundredths % 100 + 100).dropFirst())"
+    }
+}

@@ -1,0 +1,106 @@
+package import FerryCatalog
+import FerryErrors
+import NIOCore
+import Synchronization
+
+/// All live connections: caps them at accept, and finds those that must end.
+package final class SessionRegistry: LiveSessions {
+    /// How many connections may be open.
+    struct Caps: Sendable {
+        var total: Int
+        var perAddress: Int
+        var anonymous: Int
+    }
+
+    private struct State {
+        var sessions: [ObjectIdentifier: Session] = [:]
+        var hosts: [String: Int] = [:]
+        var anonymous: Set<ObjectIdentifier> = []
+        var isClosing = false
+        var whenEmpty: [EventLoopPromise<Void>] = []
+    }
+
+    private let caps: Caps
+    private let state = Mutex(State())
+
+    init(caps: Caps) { self.caps = caps }
+
+    var count: Int { self.state.withLock { $0.sessions.count } }
+
+    /// Lets a new connection in.
+    ///
+    /// - Returns: nil, or the reason why there is no room for it.
+    func add(_ session: Session, host: String) -> String? {
+        self.state.withLock { state in
+            if state.isClosing { return "shutting down" }
+            if state.sessions.count >= self.caps.total { return "\(self.caps.total) connections are open" }
+            if state.anonymous.count >= self.caps.anonymous {
+                return "\(self.caps.anonymous) connections have not logged in"
+            }
+            if state.hosts[host, default: 0] >= self.caps.perAddress {
+                return "\(self.caps.perAddress) connections from this address are open"
+            }
+            state.hosts[host, default: 0] += 1
+            state.sessions[ObjectIdentifier(session)] = session
+            state.anonymous.insert(ObjectIdentifier(session))
+            return nil
+        }
+    }
+
+    func loggedIn(_ session: Session) {
+        self.state.withLock { _ = $0.anonymous.remove(ObjectIdentifier(session)) }
+    }
+
+    func remove(_ session: Session) {
+        let waiters = self.state.withLock { state -> [EventLoopPromise<Void>] in
+            guard state.sessions.removeValue(forKey: ObjectIdentifier(session)) != nil else { return [] }
+            state.anonymous.remove(ObjectIdentifier(session))
+            let left = state.hosts[session.host, default: 1] - 1
+            state.hosts[session.host] = left > 0 ? left : nil
+            guard state.sessions.isEmpty else { return [] }
+            defer { state.whenEmpty = [] }
+            return state.whenEmpty
+        }
+        for waiter in waiters { waiter.succeed() }
+    }
+
+    /// Ends every session of these tokens.
+    package func end(tokens: Set<String>) {
+        self.end { tokens.contains($0.tokenID) }
+    }
+
+    /// Ends every session of this user.
+    package func end(user: Name) {
+        self.end { $0.user == user }
+    }
+
+    private func end(_ isMeant: (Identity) -> Bool) {
+        let sessions = self.state.withLock { Array($0.sessions.values) }
+        let reason = FerryError(.authentication, "the login was revoked", remedy: "ask the daemon's administrator")
+        for session in sessions where session.identity.map(isMeant) ?? false { session.end(reason) }
+    }
+
+    /// Lets no new connection in, ends the idle ones now and the others after their request.
+    ///
+    /// - Parameter promise: succeeds when no session is left.
+    func drain(_ promise: EventLoopPromise<Void>) {
+        let sessions = self.state.withLock { state in
+            state.isClosing = true
+            if !state.sessions.isEmpty { state.whenEmpty.append(promise) }
+            return Array(state.sessions.values)
+        }
+        if sessions.isEmpty { return promise.succeed() }
+        for session in sessions { session.endWhenIdle(Self.shuttingDown) }
+    }
+
+    /// Cuts every session that is left.
+    func cut() {
+        for session in self.state.withLock({ Array($0.sessions.values) }) { session.cut(Self.shuttingDown) }
+    }
+
+    private static let shuttingDown = FerryError(
+        .shuttingDown,
+        "the daemon is shutting down",
+        remedy: "run the same command again once it is back"
+    )
+}

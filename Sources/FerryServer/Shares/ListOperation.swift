@@ -1,0 +1,69 @@
+import FerryCatalog
+import FerryErrors
+import FerryFiles
+import FerryProtocol
+import FerryTransfer
+import FerryWire
+import FoundationEssentials
+
+/// Lists a directory of a share, or, for the empty path, the shares; a frame of entries at a time, as the peer reads.
+final class ListOperation: FrameOperation {
+    /// Entries in one frame: with names of 255 bytes they stay below half of the header limit.
+    private static let entriesPerFrame = 100
+    /// Bytes queued at which it waits for the peer.
+    private static let queueLimit = 256 << 10
+
+    private let request: WireList
+    private let access: ShareAccess
+    private var listing: DirectoryListing?
+
+    init(request: WireList, access: ShareAccess) {
+        self.request = request
+        self.access = access
+    }
+
+    let summary = TransferSummary()
+
+    /// Nothing of a transfer is ever on its way, and what follows a failure is the next request.
+    let canBeRefused = true
+
+    func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
+        throw FerryError(.violation, "a frame came before the listing was complete")
+    }
+
+    func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
+        if self.request.path.isEmpty {
+            sink.send(.entries(try self.shares()))
+            sink.send(.finished())
+            return .finished
+        }
+        let listing: DirectoryListing
+        if let open = self.listing { listing = open } else { listing = try self.start() }
+        self.listing = listing
+        guard sink.queuedBytes < Self.queueLimit else { return .waiting }
+        var entries: [WireEntry] = []
+        while entries.count < Self.entriesPerFrame, let (name, info) = try listing.next() {
+            entries.append(WireEntry(name: name, info: info))
+        }
+        let isComplete = entries.count < Self.entriesPerFrame
+        sink.send(.entries(entries))
+        if isComplete { sink.send(.finished()) }
+        return isComplete ? .finished : .more
+    }
+
+    func abandoned() {}
+
+    private func start() throws(FerryError) -> DirectoryListing {
+        let location = try self.access.locate(self.request.path, .read, allowRoot: true)
+        return try DirectoryListing(location.root, location.path)
+    }
+
+    private func shares() throws(FerryError) -> [WireEntry] {
+        try self.access.granted().map { share throws(FerryError) in
+            var entry = WireEntry()
+            entry.name = Data(share.name.text.utf8)
+            entry.kind = .share
+            return entry
+        }
+    }
+}

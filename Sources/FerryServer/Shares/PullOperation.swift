@@ -1,0 +1,47 @@
+import FerryCatalog
+import FerryFiles
+import FerryChunking
+import FerryErrors
+import FerryProtocol
+import FerryTransfer
+import FerryWire
+
+/// Sends a file of a share.
+final class PullOperation: FrameOperation {
+    private let request: WirePull
+    private let access: ShareAccess
+    private let peerLimits: FrameLimits
+    private var sender: FileSender?
+
+    init(request: WirePull, access: ShareAccess, peerLimits: FrameLimits) {
+        self.request = request
+        self.access = access
+        self.peerLimits = peerLimits
+    }
+
+    var summary: TransferSummary { self.sender?.summary ?? TransferSummary() }
+
+    var canBeRefused: Bool { self.sender == nil }
+
+    func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
+        guard let sender = self.sender else { throw FerryError(.violation, "a pull was not ready to send") }
+        try sender.received(frame)
+    }
+
+    func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
+        if let sender = self.sender { return try sender.proceed(sink: sink) }
+        let location = try self.access.locate(self.request.path, .read)
+        let compression = try Compression(self.request.compression)
+        let source = try location.root.openForReading(location.path)
+        self.sender = FileSender(
+            source: source,
+            parameters: .forShare(oldSize: nil),
+            compression: compression,
+            limits: self.peerLimits
+        )
+        sink.send(.ready(metadata: WireMetadata(source.info), size: UInt64(clamping: source.info.size)))
+        return .more
+    }
+
+    func abandoned() {}
+}

@@ -1,0 +1,44 @@
+import FerryErrors
+import FerryProtocol
+import FerryWire
+import FoundationEssentials
+
+/// A request as a log line names it.
+struct RequestName: Sendable {
+    let verb: String
+    /// Escaped.
+    let path: String
+    /// Whether it moves data.
+    let isTransfer: Bool
+}
+
+extension Request {
+    /// The work that this request asks for.
+    func operation(access: ShareAccess, peerLimits: FrameLimits) -> sending any FrameOperation {
+        switch self {
+        case .push(let push): PushOperation(request: push, access: access)
+        case .pull(let pull): PullOperation(request: pull, access: access, peerLimits: peerLimits)
+        case .list(let list): ListOperation(request: list, access: access)
+        case .stat(let stat): SimpleOperation.stat(stat, access)
+        case .remove(let remove): SimpleOperation.remove(remove, access)
+        case .makeDirectory(let make): SimpleOperation.makeDirectory(make, access)
+        }
+    }
+
+    var name: RequestName {
+        switch self {
+        case .push(let push): RequestName("push", push.path, isTransfer: true)
+        case .pull(let pull): RequestName("pull", pull.path, isTransfer: true)
+        case .list(let list): RequestName("list", list.path)
+        case .stat(let stat): RequestName("stat", stat.path)
+        case .remove(let remove): RequestName("remove", remove.path)
+        case .makeDirectory(let make): RequestName("mkdir", make.path)
+        }
+    }
+}
+
+extension RequestName {
+    fileprivate init(_ verb: String, _ path: Data, isTransfer: Bool = false) {
+        self.init(verb: verb, path: Escaping.escape(path.prefix(4096)), isTransfer: isTransfer)
+    }
+}

@@ -1,0 +1,60 @@
+import FerryErrors
+import FerryFiles
+import FerryTransfer
+
+/// A partial file in a share; watches that the reserve of free space stays.
+final class ShareDestination: ByteDestination {
+    /// Bytes written between two looks at the free space.
+    private static let checkEvery: UInt64 = 64 << 20
+
+    private let partial: PartialFile
+    private let location: ShareLocation
+    private let roots: ShareRoots
+    private let claim: PushClaim
+    private let mode: UInt32
+    private let modified: Timestamp
+    private var unchecked: UInt64 = 0
+
+    var isRandomAccess: Bool { true }
+
+    init(
+        partial: PartialFile,
+        location: ShareLocation,
+        roots: ShareRoots,
+        claim: PushClaim,
+        mode: UInt32,
+        modified: Timestamp
+    ) {
+        self.partial = partial
+        self.location = location
+        self.roots = roots
+        self.claim = claim
+        self.mode = mode
+        self.modified = modified
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError) {
+        self.unchecked += UInt64(bytes.count)
+        if self.unchecked >= Self.checkEvery {
+            try self.roots.checkSpace(self.location, for: 0)
+            self.unchecked = 0
+        }
+        try self.partial.write(bytes, at: Int64(clamping: offset))
+    }
+
+    func read(into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(FerryError) {
+        _ = try self.partial.read(into: bytes, at: Int64(clamping: offset))
+    }
+
+    func commit(size: UInt64) throws(FerryError) -> String? {
+        try self.partial.publish(size: Int64(clamping: size), mode: self.mode, modified: self.modified)
+        // Before the client hears of it: then it may push to the same name again at once.
+        self.claim.release()
+        return nil
+    }
+
+    func discard() {
+        self.partial.discard()
+        self.claim.release()
+    }
+}

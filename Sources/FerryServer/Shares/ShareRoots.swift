@@ -1,0 +1,80 @@
+import FerryCatalog
+import FerryErrors
+import FerryFiles
+import Synchronization
+
+/// The held root descriptor of each share in use, opened once.
+final class ShareRoots: Sendable {
+    private let roots = Mutex<[Name: (path: String, root: RootDirectory)]>([:])
+    /// Free bytes that pushes leave in every share's file system.
+    private let reserve: UInt64
+    private let targets = Mutex<Set<PushTarget>>([])
+
+    /// A name that is being pushed to.
+    fileprivate struct PushTarget: Hashable, Sendable {
+        let share: Name
+        let path: RelativePath
+    }
+
+    init(reserve: UInt64) { self.reserve = reserve }
+
+    /// - Throws: what opening the share's directory fails with.
+    func root(of share: ShareRecord) throws(FerryError) -> RootDirectory {
+        if let held = self.roots.withLock({ $0[share.name] }), held.path == share.path { return held.root }
+        let root = try RootDirectory(path: share.path)
+        self.roots.withLock { $0[share.name] = (share.path, root) }
+        return root
+    }
+
+    /// Checks that `bytes` more fit and leave the reserve.
+    ///
+    /// - Throws: `.noSpace`.
+    func checkSpace(_ location: ShareLocation, for bytes: UInt64) throws(FerryError) {
+        let available = try location.root.availableBytes()
+        let (needed, overflow) = bytes.addingReportingOverflow(self.reserve)
+        guard !overflow, available >= needed else {
+            throw FerryError(
+                .noSpace,
+                "the share \(location.share.name.text) has no room for \(bytes) bytes: \(available) are free, "
+                    + "of which \(self.reserve) are kept in reserve",
+                remedy: "free space on the daemon's machine"
+            )
+        }
+    }
+
+    /// Claims a name for one push.
+    ///
+    /// - Throws: `.busy` while another push has it.
+    func claim(_ location: ShareLocation) throws(FerryError) -> PushClaim {
+        let target = PushTarget(share: location.share.name, path: location.path)
+        guard self.targets.withLock({ $0.insert(target).inserted }) else {
+            throw FerryError(.busy, "another push to \(location.description) is running", remedy: "try again later")
+        }
+        return PushClaim(target, of: self)
+    }
+
+    fileprivate func release(_ target: PushTarget) {
+        self.targets.withLock { _ = $0.remove(target) }
+    }
+}
+
+/// A name that only its holder pushes to, until it is released or the last reference is gone.
+final class PushClaim: Sendable {
+    private let target: Mutex<ShareRoots.PushTarget?>
+    private let roots: ShareRoots
+
+    fileprivate init(_ target: ShareRoots.PushTarget, of roots: ShareRoots) {
+        self.target = Mutex(target)
+        self.roots = roots
+    }
+
+    deinit { self.release() }
+
+    func release() {
+        let held = self.target.withLock { target in
+            defer { target = nil }
+            return target
+        }
+        if let held { self.roots.release(held) }
+    }
+}

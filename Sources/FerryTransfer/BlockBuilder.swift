@@ -1,0 +1,93 @@
+import FerryChunking
+import FerryErrors
+import FerryProtocol
+import FerryWire
+import NIOCore
+
+/// Makes blocks of wanted chunks: a slice of the segment where they are neighbours, a copy where not.
+struct BlockBuilder {
+    /// A block is sent once it holds this much, or once nothing more will come: half of the maximum, so that a
+    /// segment's chunks travel without being copied together with the next segment's.
+    private static let enough = ChunkLimits.maximumLength / 2
+
+    private let compression: Compression
+    private let compressor = BlockCompressor()
+    private var wanted = CircularBuffer<SourceReader.Chunk>()
+    private(set) var wantedBytes = 0
+
+    init(compression: Compression) {
+        self.compression = compression
+    }
+
+    /// The segment of the next chunk; nil if none is wanted.
+    var oldestSegment: Int? { self.wanted.first?.number }
+
+    mutating func append(_ chunk: SourceReader.Chunk) {
+        self.wanted.append(chunk)
+        self.wantedBytes += chunk.length
+    }
+
+    /// How many chunks the next block takes, and their bytes; nil if it is better to wait for more.
+    func nextBlock(mayGrow: Bool) -> (count: Int, length: Int)? {
+        var count = 0
+        var length = 0
+        for chunk in self.wanted {
+            if length + chunk.length > ChunkLimits.maximumLength { return (count, length) }
+            if length >= Self.enough, chunk.number != self.wanted.first?.number { return (count, length) }
+            count += 1
+            length += chunk.length
+        }
+        return count == 0 || (mayGrow && length < Self.enough) ? nil : (count, length)
+    }
+
+    /// Takes the next `count` chunks out and makes their frame.
+    mutating func build(count: Int, length: Int, sink: any FrameSink) -> Frame {
+        let chunks = Array(self.wanted.prefix(count))
+        self.wanted.removeFirst(count)
+        let ready = self.wantedBytes
+        self.wantedBytes -= length
+        let raw = Self.gather(chunks, length: length)
+        var codec = WireBlock.Codec.stored
+        var payload = raw
+        let effort = unsafe raw.withUnsafeReadableBytes { bytes in
+            unsafe self.compression.effort(for: bytes, ready: ready, sink: sink)
+        }
+        if let effort, let compressed = self.compress(raw, effort) {
+            codec = .zlib
+            payload = compressed
+        }
+        return .block(
+            codec: codec,
+            ids: ChunkID.pack(chunks.map(\.id)),
+            lengths: chunks.map { UInt32($0.length) },
+            payload: payload
+        )
+    }
+
+    private func compress(_ raw: ByteBuffer, _ effort: Effort) -> ByteBuffer? {
+        var output = ByteBufferAllocator().buffer(capacity: raw.readableBytes)
+        let count = unsafe raw.withUnsafeReadableBytes { bytes in
+            unsafe output.writeWithUnsafeMutableBytes(minimumWritableBytes: raw.readableBytes) { free in
+                unsafe self.compressor.compress(bytes, into: free, effort: effort) ?? 0
+            }
+        }
+        return count > 0 ? output : nil
+    }
+
+    private static func gather(_ chunks: [SourceReader.Chunk], length: Int) -> ByteBuffer {
+        guard let first = chunks.first else { return ByteBuffer() }
+        var end = first.offset
+        let areNeighbours = chunks.allSatisfy { chunk in
+            defer { end += chunk.length }
+            return chunk.number == first.number && chunk.offset == end
+        }
+        if areNeighbours, let slice = first.segment.getSlice(at: first.offset, length: length) { return slice }
+        var copy = ByteBufferAllocator().buffer(capacity: length)
+        for chunk in chunks {
+            if let slice = chunk.segment.getSlice(at: chunk.offset, length: chunk.length) {
+                copy.writeImmutableBuffer(slice)
+            }
+        }
+        return copy
+    }
+}

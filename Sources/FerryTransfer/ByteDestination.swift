@@ -1,0 +1,16 @@
+package import FerryErrors
+
+/// Where a received file goes: a partial file in a share, a partial file at the client, or a stream.
+package protocol ByteDestination: AnyObject {
+    /// False for a stream: it takes bytes in order only, and nothing can be read back.
+    var isRandomAccess: Bool { get }
+    /// Writes all of `bytes` at `offset`, in bytes from the file's start.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError)
+    /// Fills `bytes` from `offset`; only where ``isRandomAccess``.
+    func read(into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(FerryError)
+    /// Makes the whole file of `size` bytes durable and visible under its name; returns its plain SHA-256 in hex
+    /// where that was asked for.
+    func commit(size: UInt64) throws(FerryError) -> String?
+    /// Leaves nothing visible.
+    func discard()
+}

@@ -1,0 +1,42 @@
+package import FerryErrors
+package import FerryFiles
+package import FerryWire
+import FoundationEssentials
+
+extension WireMetadata {
+    /// What travels of a file's status.
+    package init(_ info: FileInfo) {
+        self.init()
+        self.mode = info.mode
+        self.modifiedSeconds = info.modified.seconds
+        self.modifiedNanoseconds = info.modified.nanoseconds
+    }
+
+    /// The time of modification.
+    ///
+    /// - Returns: the peer's time, checked.
+    /// - Throws: `.violation` for nanoseconds that are a second or more.
+    package func modified() throws(FerryError) -> Timestamp {
+        guard self.modifiedNanoseconds < 1_000_000_000 else {
+            throw FerryError(.violation, "\(self.modifiedNanoseconds) nanoseconds are more than a second")
+        }
+        return Timestamp(seconds: self.modifiedSeconds, nanoseconds: self.modifiedNanoseconds)
+    }
+}
+
+extension WireEntry {
+    /// One line of a listing.
+    package init(name: [UInt8], info: FileInfo) {
+        self.init()
+        self.name = Data(name)
+        self.size = UInt64(clamping: info.size)
+        self.metadata = WireMetadata(info)
+        self.kind =
+            switch info.kind {
+            case .file: .file
+            case .directory: .directory
+            case .symlink: .symlink
+            case .other: .other
+            }
+    }
+}

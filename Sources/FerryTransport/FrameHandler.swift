@@ -1,0 +1,218 @@
+import FerryErrors
+package import FerryWire
+package import NIOCore
+import NIOSSL
+
+/// Moves bytes between a channel and a ``FrameConnection``: decodes, counts, watches deadlines. Decides nothing else.
+package final class FrameHandler: ChannelDuplexHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+
+    struct SetReading: Sendable { let isReading: Bool }
+    struct SetLimits: Sendable { let limits: FrameLimits }
+    struct Drained: Sendable {}
+
+    private struct QueueState: Equatable {
+        var takenBytes: UInt64 = 0
+        /// Bytes that the channel holds, encrypted ones included: falls with each part of a frame that is taken.
+        var unwritten = 0
+    }
+
+    private let connection: FrameConnection
+    private let deadlines: ConnectionDeadlines
+    /// Told about frames; let go of when the channel closes, which breaks the cycle with the session.
+    private var receiver: (any FrameReceiver)?
+    private var decoder: FrameDecoder
+    private var phase: ConnectionPhase
+    private var phaseStart = NIODeadline.now()
+    private var lastRead = NIODeadline.now()
+    private var lastWrite = NIODeadline.now()
+    private var lastDrain = NIODeadline.now()
+    /// What the queue looked like when it was last looked at: any change means that the kernel took something.
+    private var lastQueue = QueueState()
+    private var isPaused = false
+    private var hasPendingRead = false
+    private var failure: FerryError?
+    private var timer: RepeatedTask?
+
+    /// - Parameters:
+    ///   - connection: the connection of the channel that this handler is added to.
+    ///   - receiver: told about frames on the event loop.
+    ///   - limits: of incoming frames, until they are raised.
+    ///   - deadlines: how long the peer may be silent.
+    package init(
+        connection: FrameConnection,
+        receiver: any FrameReceiver,
+        limits: FrameLimits,
+        deadlines: ConnectionDeadlines
+    ) {
+        self.connection = connection
+        self.receiver = receiver
+        self.decoder = FrameDecoder(limits: limits)
+        self.deadlines = deadlines
+        self.phase = .handshake
+    }
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        let times = self.deadlines
+        let shortest = min(times.handshake, times.idle, times.transfer, times.keepAlive, times.discard)
+        let period = TimeAmount.nanoseconds(max(10_000_000, shortest.nanoseconds / 4))
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        self.timer = context.eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
+            bound.value.handler.checkDeadlines(bound.value.context)
+        }
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        self.timer?.cancel()
+        self.timer = nil
+    }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var input = self.unwrapInboundIn(data)
+        self.lastRead = .now()
+        guard self.phase != .discarding, self.failure == nil else { return }
+        self.connection.noteReceived(input.readableBytes)
+        do throws(FerryError) {
+            while let frame = try self.decoder.next(&input) {
+                if case .keepAlive = frame.body, self.phase != .handshake {
+                    guard frame.payload.readableBytes == 0 else {
+                        throw FerryError(.violation, "a keep-alive carries a payload")
+                    }
+                    continue
+                }
+                self.receiver?.frameReceived(frame)
+                if self.phase == .discarding { return }
+            }
+        } catch {
+            self.fail(error, context: context)
+        }
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.fail(Self.translate(error), context: context)
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        if self.failure == nil, self.phase != .discarding, !self.decoder.isAtBoundary {
+            self.failure = FerryError(.connection, "the connection ended within a frame")
+        }
+        self.connection.markClosed()
+        self.receiver?.connectionClosed(self.failure)
+        self.receiver = nil
+        context.fireChannelInactive()
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case is Drained:
+            self.receiver?.sinkDrained()
+        case ChannelEvent.inputClosed:
+            // Half-closing has no meaning in this protocol: cancel = close.
+            context.close(promise: nil)
+        default:
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    package func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        switch event {
+        case let event as SetReading:
+            self.isPaused = !event.isReading
+            self.lastRead = .now()
+            if !self.isPaused, self.hasPendingRead {
+                self.hasPendingRead = false
+                context.read()
+            }
+            promise?.succeed()
+        case let event as SetLimits:
+            self.decoder.limits = event.limits
+            promise?.succeed()
+        case let event as ConnectionPhase:
+            if self.phase != .discarding {
+                self.phase = event
+                self.phaseStart = .now()
+                self.lastRead = .now()
+                self.lastWrite = .now()
+                self.lastDrain = .now()
+            }
+            if event == .discarding, self.isPaused {
+                self.isPaused = false
+                context.read()
+            }
+            promise?.succeed()
+        default:
+            context.triggerUserOutboundEvent(event, promise: promise)
+        }
+    }
+
+    package func read(context: ChannelHandlerContext) {
+        if self.isPaused { self.hasPendingRead = true } else { context.read() }
+    }
+
+    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        self.lastWrite = .now()
+        context.write(data, promise: promise)
+    }
+
+    private func checkDeadlines(_ context: ChannelHandlerContext) {
+        let now = NIODeadline.now()
+        let queued = self.connection.queuedBytes
+        let queue = QueueState(
+            takenBytes: self.connection.takenBytes,
+            unwritten: (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        )
+        if queued == 0 || queue != self.lastQueue { self.lastDrain = now }
+        self.lastQueue = queue
+        switch self.phase {
+        case .handshake where now - self.phaseStart > self.deadlines.handshake:
+            self.fail(Self.late("the login did not complete", self.deadlines.handshake), context: context)
+        case .idle where now - self.lastRead > self.deadlines.idle:
+            self.fail(Self.late("nothing was asked for", self.deadlines.idle), context: context)
+        case .discarding where now - self.phaseStart > self.deadlines.discard:
+            context.close(promise: nil)
+        case .busy:
+            if now - self.lastDrain > self.deadlines.transfer {
+                self.fail(Self.late("the peer took no bytes", self.deadlines.transfer), context: context)
+            } else if !self.isPaused, now - self.lastRead > self.deadlines.transfer {
+                self.fail(Self.late("the peer was silent", self.deadlines.transfer), context: context)
+            } else if queued == 0, now - self.lastWrite > self.deadlines.keepAlive {
+                self.connection.send(.keepAlive)
+            }
+        default:
+            break
+        }
+    }
+
+    /// Remembers why, tells the peer where that can arrive, and closes.
+    private func fail(_ error: FerryError, context: ChannelHandlerContext) {
+        guard self.failure == nil else { return }
+        self.failure = error
+        let canTell = error.code == .limit || error.code == .violation || error.code == .timeout
+        guard canTell, self.phase != .discarding, context.channel.isActive else { return context.close(promise: nil) }
+        self.receiver?.connectionClosed(error)
+        self.receiver = nil
+        let isAbsolute = self.phase == .handshake && error.code == .timeout
+        self.connection.closeAfter(.failure(error))
+        guard isAbsolute else { return }
+        // The login's deadline is not lengthened by waiting for the peer to close; what was queued is written before.
+        let channel = context.channel
+        context.eventLoop.execute { channel.close(promise: nil) }
+    }
+
+    private static func late(_ what: String, _ limit: TimeAmount) -> FerryError {
+        FerryError(.timeout, "\(what) within \(Double(limit.nanoseconds) / 1e9) s")
+    }
+
+    private static func translate(_ error: any Error) -> FerryError {
+        if let error = error as? FerryError { return error }
+        if case NIOSSLError.uncleanShutdown = error {
+            return FerryError(.connection, "the connection was cut", cause: error)
+        }
+        if let error = error as? IOError {
+            return FerryError(.connection, "the connection was lost: \(error)", cause: error)
+        }
+        return FerryError(.connection, "the connection failed: \(error)", cause: error)
+    }
+}

@@ -1,0 +1,156 @@
+package import FerryErrors
+package import FerryProtocol
+package import FerryWire
+import NIOCore
+package import NIOPosix
+import Synchronization
+
+/// Runs one ``FrameOperation`` on a thread pool, a piece at a time and never concurrently with itself, whenever
+/// frames have arrived or the connection has drained. No thread waits for the peer.
+package final class OperationRunner: Sendable {
+    /// Bytes of unprocessed frames at which reading from the socket pauses: the block window and some headers.
+    private static let pauseAbove = 6 << 20
+    /// What a frame costs beyond its bytes.
+    private static let frameOverhead = 512
+    /// Pieces after which others get the thread: some 30 ms.
+    private static let turn = 16
+
+    private struct Inbox {
+        var frames: [Frame] = []
+        var bytes = 0
+        var isPaused = false
+        var isScheduled = false
+        var isAgain = false
+        var isDone = false
+    }
+
+    private let connection: FrameConnection
+    private let pool: NIOThreadPool
+    private let inbox = Mutex(Inbox())
+    /// Taken by ``run()``, of which one at a time is scheduled, and by ``end(_:canGoOn:)``.
+    private let operation: Mutex<any FrameOperation>
+    private let completion: @Sendable (Outcome) -> Void
+
+    /// - Parameters:
+    ///   - operation: the work; used by nobody else from here on.
+    ///   - connection: where its frames go.
+    ///   - pool: threads that may block.
+    ///   - completion: called once, on a thread of the pool.
+    package init(
+        operation: sending any FrameOperation,
+        connection: FrameConnection,
+        pool: NIOThreadPool,
+        completion: @escaping @Sendable (Outcome) -> Void
+    ) {
+        self.operation = Mutex(operation)
+        self.connection = connection
+        self.pool = pool
+        self.completion = completion
+    }
+
+    /// A frame for the operation arrived.
+    package func deliver(_ frame: Frame) {
+        let pause = self.inbox.withLock { inbox in
+            guard !inbox.isDone else { return false }
+            inbox.frames.append(frame)
+            inbox.bytes += frame.weight
+            guard inbox.bytes > Self.pauseAbove, !inbox.isPaused else { return false }
+            inbox.isPaused = true
+            return true
+        }
+        if pause { self.connection.setReading(false) }
+        self.wake()
+    }
+
+    /// Has the operation proceed: at the start, and whenever the connection has drained.
+    package func wake() {
+        let schedule = self.inbox.withLock { inbox in
+            guard !inbox.isDone else { return false }
+            inbox.isAgain = true
+            defer { inbox.isScheduled = true }
+            return !inbox.isScheduled
+        }
+        if schedule { self.schedule() }
+    }
+
+    /// Ends the operation from outside: the connection is gone, or is about to end.
+    package func cancel(_ error: FerryError) {
+        self.pool.submit { _ in self.end(error, canGoOn: false) }
+    }
+
+    private func schedule() {
+        self.pool.submit { state in
+            if state == .active { self.run() } else { self.end(Self.stopped, canGoOn: false) }
+        }
+    }
+
+    private func run() {
+        for _ in 0..<Self.turn {
+            let (frames, resume) = self.inbox.withLock { inbox in
+                defer {
+                    inbox.frames = []
+                    inbox.bytes = 0
+                    inbox.isPaused = false
+                    inbox.isAgain = false
+                }
+                return (inbox.frames, inbox.isPaused)
+            }
+            if resume { self.connection.setReading(true) }
+            do throws(FerryError) {
+                switch try self.step(frames) {
+                case nil: return
+                case .finished: return self.end(nil, canGoOn: true)
+                case .more: continue
+                case .waiting:
+                    let mayRest = self.inbox.withLock { inbox in
+                        guard !inbox.isAgain, inbox.frames.isEmpty else { return false }
+                        inbox.isScheduled = false
+                        return true
+                    }
+                    if mayRest { return }
+                }
+            } catch {
+                return self.end(error, canGoOn: !error.code.endsConnection)
+            }
+        }
+        self.schedule()
+    }
+
+    /// - Returns: nil if the operation was ended from outside.
+    private func step(_ frames: [Frame]) throws(FerryError) -> Progress? {
+        let result = self.operation.withLock { operation -> Result<Progress?, FerryError> in
+            // Asked under the lock: once it is abandoned, an operation must not start anything.
+            guard !self.inbox.withLock({ $0.isDone }) else { return .success(nil) }
+            do throws(FerryError) {
+                for frame in frames { try operation.received(frame, sink: self.connection) }
+                return .success(try operation.proceed(sink: self.connection))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    private func end(_ error: FerryError?, canGoOn: Bool) {
+        let (isFirst, isPaused) = self.inbox.withLock { inbox in
+            defer {
+                inbox.isDone = true
+                inbox.isPaused = false
+            }
+            inbox.frames = []
+            return (!inbox.isDone, inbox.isPaused)
+        }
+        guard isFirst else { return }
+        // Frames that came too late are dropped, but what follows them must be read.
+        if isPaused { self.connection.setReading(true) }
+        let outcome = self.operation.withLock { operation -> Outcome in
+            guard let error else { return .finished(operation.summary) }
+            let isRefusal = canGoOn && operation.canBeRefused
+            operation.abandoned()
+            return isRefusal ? .refused(error) : .failed(error, operation.summary)
+        }
+        self.completion(outcome)
+    }
+
+    private static let stopped = FerryError(.shuttingDown, "the process is ending")
+}

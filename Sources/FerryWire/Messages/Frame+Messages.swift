@@ -1,0 +1,181 @@
+package import FerryErrors
+package import FoundationEssentials
+package import NIOCore
+import SwiftProtobuf
+
+/// One maker for each message, so that the rest of the house needs no protobuf.
+extension Frame {
+    package static func hello(token: String, features: [String], limits: FrameLimits, agent: String) -> Frame {
+        Frame(
+            .hello(
+                .with {
+                    $0.magic = WireConstants.magic
+                    $0.version = WireConstants.version
+                    $0.features = features
+                    $0.limits = limits.message
+                    $0.token = token
+                    $0.agent = agent
+                }
+            )
+        )
+    }
+
+    package static func welcome(features: [String], limits: FrameLimits, session: String, agent: String) -> Frame {
+        Frame(
+            .welcome(
+                .with {
+                    $0.version = WireConstants.version
+                    $0.features = features
+                    $0.limits = limits.message
+                    $0.session = session
+                    $0.agent = agent
+                }
+            )
+        )
+    }
+
+    /// Scalars of a failure's texts: with 4 bytes each they fit a header, which characters of many scalars would not.
+    private static let textLimit = 1000
+
+    /// What failed, without its cause: paths and internals of this machine stay here.
+    package static func failure(_ error: FerryError) -> Frame {
+        Frame(
+            .failure(
+                .with {
+                    $0.code = error.code.rawValue
+                    $0.message = String(error.message.unicodeScalars.prefix(self.textLimit))
+                    $0.remedy = String((error.remedy ?? "").unicodeScalars.prefix(self.textLimit))
+                }
+            )
+        )
+    }
+
+    package static let keepAlive = Frame(.keepAlive(WireKeepAlive()))
+
+    package static func push(path: Data, metadata: WireMetadata, size: UInt64?, makeParents: Bool) -> Frame {
+        Frame(
+            .push(
+                .with {
+                    $0.path = path
+                    $0.metadata = metadata
+                    if let size { $0.size = size }
+                    $0.makeParents = makeParents
+                }
+            )
+        )
+    }
+
+    package static func pull(path: Data, compression: WireCompression) -> Frame {
+        Frame(
+            .pull(
+                .with {
+                    $0.path = path
+                    $0.compression = compression
+                }
+            )
+        )
+    }
+
+    package static func list(path: Data) -> Frame { Frame(.list(.with { $0.path = path })) }
+
+    package static func stat(path: Data) -> Frame { Frame(.stat(.with { $0.path = path })) }
+
+    package static func remove(path: Data) -> Frame { Frame(.remove(.with { $0.path = path })) }
+
+    package static func makeDirectory(path: Data, makeParents: Bool) -> Frame {
+        Frame(
+            .makeDirectory(
+                .with {
+                    $0.path = path
+                    $0.makeParents = makeParents
+                }
+            )
+        )
+    }
+
+    package static func ready(metadata: WireMetadata? = nil, size: UInt64? = nil) -> Frame {
+        Frame(
+            .ready(
+                .with {
+                    if let metadata { $0.metadata = metadata }
+                    if let size { $0.size = size }
+                }
+            )
+        )
+    }
+
+    package static func entries(_ entries: [WireEntry]) -> Frame { Frame(.entries(.with { $0.entries = entries })) }
+
+    package static func finished(digest: Data = Data(), size: UInt64 = 0) -> Frame {
+        Frame(
+            .finished(
+                .with {
+                    $0.digest = digest
+                    $0.size = size
+                }
+            )
+        )
+    }
+
+    package static func names(ids: Data, lengths: [UInt32]) -> Frame {
+        Frame(
+            .names(
+                .with {
+                    $0.ids = ids
+                    $0.lengths = lengths
+                }
+            )
+        )
+    }
+
+    package static func wants(decided: Int, ids: Data) -> Frame {
+        Frame(
+            .wants(
+                .with {
+                    $0.decided = UInt32(clamping: decided)
+                    $0.ids = ids
+                }
+            )
+        )
+    }
+
+    package static func block(codec: WireBlock.Codec, ids: Data, lengths: [UInt32], payload: ByteBuffer) -> Frame {
+        Frame(
+            .block(
+                .with {
+                    $0.codec = codec
+                    $0.ids = ids
+                    $0.lengths = lengths
+                }
+            ),
+            payload: payload
+        )
+    }
+
+    package static func credit(_ bytes: Int) -> Frame {
+        Frame(.credit(.with { $0.bytes = UInt32(clamping: bytes) }))
+    }
+
+    package static func end(digest: Data, size: UInt64) -> Frame {
+        Frame(
+            .end(
+                .with {
+                    $0.digest = digest
+                    $0.size = size
+                }
+            )
+        )
+    }
+}
+
+extension FerryError {
+    /// What the peer said, as this side's error; its text is escaped, for it comes from outside.
+    package init(peer failure: WireFailure) {
+        self.init(
+            Code(rawValue: failure.code),
+            Escaping.escape(failure.message),
+            remedy: failure.remedy.isEmpty ? nil : Escaping.escape(failure.remedy),
+            origin: .remote
+        )
+    }
+}

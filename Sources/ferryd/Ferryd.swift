@@ -1,0 +1,6 @@
+import FerryCommands
+
+@main
+struct Ferryd {
+    static func main() async { await Entry.ferryd() }
+}

@@ -1,0 +1,1 @@
+../../FerryWireTests/Support/ProtocolPage.swift

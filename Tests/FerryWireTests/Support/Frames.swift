@@ -1,0 +1,93 @@
+import FerryErrors
+import FerryWire
+import FoundationEssentials
+import NIOCore
+
+/// The frames that the examples of `Docs/protocol.md` describe in words, by name.
+enum Frames {
+    static let ferry = Frames.data("44aa71f1737e882b136052522796c1fb0337637e9a20bf29dd8950694d409a11")
+    static let zeros = Frames.data("f5a5fd42d16a20302798ef6ed309979b43003d2320d9f0e8ea9831a92759fb4b")
+    static let digest = Frames.data("06d83f97fbcefac45e36bc9e913bb59e9e9d10cdb1a8f276e3be1894b64aa24f")
+
+    static let metadata = make(WireMetadata()) {
+        $0.mode = 0o644
+        $0.modifiedSeconds = 1_767_225_600
+    }
+
+    static let all: [(name: String, frame: Frame)] = [
+        ("hello", .hello(token: "ferry_example", features: [], limits: FrameLimits(), agent: "example/1")),
+        ("welcome", .welcome(features: [], limits: FrameLimits(), session: "0123456789abcdef", agent: "ferryd/0.1")),
+        ("push", .push(path: Data("inbox/a.txt".utf8), metadata: Self.metadata, size: 76, makeParents: false)),
+        ("ready", .ready()),
+        ("names", .names(ids: Self.ferry + Self.zeros, lengths: [6, 64])),
+        ("wants", .wants(decided: 2, ids: Self.ferry + Self.zeros)),
+        ("block-stored", .block(codec: .stored, ids: Self.ferry, lengths: [6], payload: ByteBuffer(string: "ferry\n"))),
+        (
+            "block-zlib",
+            .block(
+                codec: .zlib,
+                ids: Self.zeros,
+                lengths: [64],
+                payload: ByteBuffer(bytes: Self.data("78da6360a00c000000400001"))
+            )
+        ),
+        ("credit", .credit(18)),
+        ("names-again", .names(ids: Self.ferry, lengths: [6])),
+        ("wants-none", .wants(decided: 1, ids: Data())),
+        ("end", .end(digest: Self.digest, size: 76)),
+        ("finished", .finished(digest: Self.digest, size: 76)),
+        ("keep-alive", .keepAlive),
+        ("failure", .failure(.init(.notFound, "no such file"))),
+        ("pull", .pull(path: Data("inbox/a.txt".utf8), compression: .off)),
+        ("ready-to-send", .ready(metadata: Self.metadata, size: 0)),
+        ("list", .list(path: Data("inbox".utf8))),
+        (
+            "entries",
+            .entries([
+                make(WireEntry()) {
+                    $0.name = Data("a.txt".utf8)
+                    $0.kind = .file
+                    $0.size = 76
+                    $0.metadata = Self.metadata
+                }
+            ])
+        ),
+        ("finished-list", .finished()),
+    ]
+
+    private static func data(_ hex: String) -> Data {
+        let digits = Array(hex)
+        return Data(
+            stride(from: 0, to: digits.count, by: 2).compactMap { UInt8(String(digits[$0...$0 + 1]), radix: 16) }
+        )
+    }
+}
+
+extension FrameDecoder {
+    /// Every frame that `bytes` hold, given to the decoder in these pieces.
+    mutating func frames(in pieces: some Sequence<ArraySlice<UInt8>>) throws -> [Frame] {
+        var frames: [Frame] = []
+        for piece in pieces {
+            var input = ByteBuffer(bytes: piece)
+            while let frame = try self.next(&input) { frames.append(frame) }
+        }
+        return frames
+    }
+}
+
+/// A prefix as it travels.
+func prefix(header: UInt32, payload: UInt32) -> [UInt8] {
+    [header, payload].flatMap { length in (0..<4).map { UInt8(truncatingIfNeeded: length >> (24 - 8 * $0)) } }
+}
+
+extension Frame {
+    /// Every byte that travels.
+    func bytes() throws -> [UInt8] { Array(try self.encoded().readableBytesView) }
+}
+
+/// `value` with changes.
+func make<Value>(_ value: Value, _ change: (inout Value) -> Void) -> Value {
+    var value = value
+    change(&value)
+    return value
+}

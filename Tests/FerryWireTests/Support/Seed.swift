@@ -1,0 +1,25 @@
+/// A small generator (SplitMix64) whose seed a failing test prints, so that the failure can be run again.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { self.state = seed }
+
+    mutating func next() -> UInt64 {
+        self.state &+= 0x9E37_79B9_7F4A_7C15
+        var value = self.state
+        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+        return value ^ value >> 31
+    }
+}
+
+/// Runs `body` with a fresh seed, which is printed.
+func withFreshSeed(
+    _ name: String = #function,
+    _ body: (inout SeededGenerator) throws -> Void
+) rethrows {
+    let seed = UInt64.random(in: .min ... .max)
+    print("\(name): seed \(seed)")
+    var generator = SeededGenerator(seed: seed)
+    try body(&generator)
+}
