@@ -13,7 +13,8 @@ package struct DaemonCommand: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            ServeCommand.self
+            ServeCommand.self, ShareCommand.self, UserCommand.self, TokenCommand.self, GrantCommand.self,
+            RevokeCommand.self, FingerprintCommand.self, StatusCommand.self, ConfigCommand.self,
         ]
     )
 

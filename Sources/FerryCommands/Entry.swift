@@ -1,5 +1,6 @@
 package import ArgumentParser
 import FerryErrors
+import FerryTransport
 import Glibc
 
 /// How both programs start and end: parse, run, report one line, exit with the documented status.
@@ -9,14 +10,27 @@ package enum Entry {
         await self.run(DaemonCommand.self, program: "ferryd")
     }
 
+    /// Runs `ferry` with this process's arguments, whose bytes need not be UTF-8.
+    package static func ferry() async -> Never {
+        // A reader of standard output that goes away is an error to report, not a reason to die.
+        signal(SIGPIPE, SIG_IGN)
+        await self.run(FerryCommand.self, program: "ferry", arguments: RawArguments.current)
+    }
+
     /// Runs a program.
     ///
     /// - Parameters:
     ///   - root: its root command.
     ///   - program: its name, for messages.
-    package static func run(_ root: (some AsyncParsableCommand).Type, program: String) async -> Never {
+    ///   - arguments: without the program's name; nil for the process's.
+    package static func run(
+        _ root: (some AsyncParsableCommand).Type,
+        program: String,
+        arguments: [String]? = nil
+    ) async -> Never {
         do {
-            var command = try root.parseAsRoot()
+            try self.checkCommand(arguments ?? Array(CommandLine.arguments.dropFirst()), root, program: program)
+            var command = try root.parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -35,5 +49,21 @@ package enum Entry {
             messages.report(error)
             exit(ExitStatus(error).rawValue)
         }
+    }
+
+    /// Suggests what a mistyped command was meant to be, which the parser does for options only.
+    private static func checkCommand(
+        _ arguments: [String],
+        _ root: (some AsyncParsableCommand).Type,
+        program: String
+    ) throws(FerryError) {
+        let names = root.configuration.subcommands.map { command in command._commandName }
+        guard let word = arguments.first, !word.hasPrefix("-"), word != "help", !names.contains(word) else { return }
+        let near = Suggestion.nearest(to: word, among: names)
+        throw FerryError(
+            .usage,
+            "`\(RawArguments.shown(word))` is no command of \(program)",
+            remedy: near.map { "did you mean `\(program) \($0)`?" } ?? "`\(program) --help` lists them"
+        )
     }
 }

@@ -11,6 +11,11 @@ package struct ReceiveMachine {
     package struct Place: Equatable, Sendable {
         package let offset: UInt64
         package let length: Int
+
+        package init(offset: UInt64, length: Int) {
+            self.offset = offset
+            self.length = length
+        }
     }
 
     /// A chunk that is already in the file at one place and belongs at another too.
@@ -18,6 +23,12 @@ package struct ReceiveMachine {
         package let id: ChunkID
         package let source: UInt64
         package let target: Place
+
+        package init(id: ChunkID, source: UInt64, target: Place) {
+            self.id = id
+            self.source = source
+            self.target = target
+        }
     }
 
     /// What happens with one name.
@@ -31,6 +42,12 @@ package struct ReceiveMachine {
         package let id: ChunkID
         package let length: Int
         package let offset: UInt64
+
+        package init(id: ChunkID, length: Int, offset: UInt64) {
+            self.id = id
+            self.length = length
+            self.offset = offset
+        }
     }
 
     /// How chunks that repeat within the file are treated.

@@ -1,11 +1,11 @@
-import FerryCatalog
-import FerryTransport
-import FerryWire
-import Logging
-import NIOPosix
+package import FerryCatalog
+package import FerryTransport
+package import FerryWire
+package import Logging
+package import NIOPosix
 
 /// What all sessions of one daemon share.
-final class Services: Sendable {
+package final class Services: Sendable {
     let catalog: Catalog
     /// Runs what blocks on SQLite.
     let accounts: NIOThreadPool
@@ -22,7 +22,8 @@ final class Services: Sendable {
     let agent: String
     let log: Logger
 
-    init(
+    /// Parameters as the properties.
+    package init(
         catalog: Catalog,
         accounts: NIOThreadPool,
         files: NIOThreadPool,

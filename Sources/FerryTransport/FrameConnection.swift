@@ -10,8 +10,9 @@ package protocol FrameReceiver: AnyObject, Sendable {
     func frameReceived(_ frame: Frame)
     /// Little or nothing is left of what was queued for the kernel.
     func sinkDrained()
-    /// Nothing more will be told: the connection is gone or about to end. `error` is nil where the peer closed it
-    /// between frames.
+    /// The peer broke a rule or missed a deadline: no more frames will be told, and the connection is about to end.
+    func connectionFailed(_ error: FerryError)
+    /// The connection is gone; `error` is nil where the peer closed it between frames. The last call.
     func connectionClosed(_ error: FerryError?)
 }
 

@@ -21,7 +21,7 @@ package final class FrameHandler: ChannelDuplexHandler {
 
     private let connection: FrameConnection
     private let deadlines: ConnectionDeadlines
-    /// Told about frames; let go of when the channel closes, which breaks the cycle with the session.
+    /// Let go of when the channel closes, which breaks the cycle with the session.
     private var receiver: (any FrameReceiver)?
     private var decoder: FrameDecoder
     private var phase: ConnectionPhase
@@ -174,7 +174,7 @@ package final class FrameHandler: ChannelDuplexHandler {
             context.close(promise: nil)
         case .busy:
             if now - self.lastDrain > self.deadlines.transfer {
-                self.fail(Self.late("the peer took no bytes", self.deadlines.transfer), context: context)
+                self.fail(Self.late("the peer took no bytes", self.deadlines.transfer), context: context, canTell: false)
             } else if !self.isPaused, now - self.lastRead > self.deadlines.transfer {
                 self.fail(Self.late("the peer was silent", self.deadlines.transfer), context: context)
             } else if queued == 0, now - self.lastWrite > self.deadlines.keepAlive {
@@ -186,17 +186,18 @@ package final class FrameHandler: ChannelDuplexHandler {
     }
 
     /// Remembers why, tells the peer where that can arrive, and closes.
-    private func fail(_ error: FerryError, context: ChannelHandlerContext) {
+    private func fail(_ error: FerryError, context: ChannelHandlerContext, canTell: Bool = true) {
         guard self.failure == nil else { return }
         self.failure = error
-        let canTell = error.code == .limit || error.code == .violation || error.code == .timeout
-        guard canTell, self.phase != .discarding, context.channel.isActive else { return context.close(promise: nil) }
-        self.receiver?.connectionClosed(error)
-        self.receiver = nil
-        let isAbsolute = self.phase == .handshake && error.code == .timeout
+        let isOurs = error.code == .limit || error.code == .violation || error.code == .timeout
+        guard isOurs, canTell, self.phase != .discarding, context.channel.isActive else {
+            return context.close(promise: nil)
+        }
+        let isLogin = self.phase == .handshake
+        self.receiver?.connectionFailed(error)
         self.connection.closeAfter(.failure(error))
-        guard isAbsolute else { return }
-        // The login's deadline is not lengthened by waiting for the peer to close; what was queued is written before.
+        guard isLogin, error.code == .timeout else { return }
+        // The login's deadline is absolute: the peer is not waited for. What was queued is written before.
         let channel = context.channel
         context.eventLoop.execute { channel.close(promise: nil) }
     }

@@ -3,6 +3,7 @@ import FerryErrors
 import FerryProtocol
 import FerryWire
 import FoundationEssentials
+import SwiftProtobuf
 import Testing
 
 @Suite struct ReceiveMachineTests {
@@ -138,12 +139,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [0, 1 << 20 + 1, UInt32.max]) func aChunkThatIsTooShortOrTooLong(_ length: UInt32) {
+    @Test(arguments: [0, 1 << 20 + 1, .max] as [UInt32]) func aChunkThatIsTooShortOrTooLong(_ length: UInt32) {
         var machine = self.machine()
         expectFailure(.limit) { _ = try machine.namesReceived(names([id(1)], each: length)) }
     }
 
-    @Test(arguments: [1, 1 << 20]) func theShortestAndTheLongestChunk(_ length: UInt32) throws {
+    @Test(arguments: [1, 1 << 20] as [UInt32]) func theShortestAndTheLongestChunk(_ length: UInt32) throws {
         var machine = self.machine()
         _ = try machine.namesReceived(names([id(1)], each: length))
         #expect(machine.size == UInt64(length))
@@ -212,7 +213,7 @@ import Testing
         expectFailure(.violation) { _ = try machine.blockReceived(block([id(2)], lengths: [100]), payload: 1) }
     }
 
-    @Test(arguments: [0, 99, 101, UInt32.max]) func aBlockWithAnotherLengthThanWasNamed(_ length: UInt32) throws {
+    @Test(arguments: [0, 99, 101, .max] as [UInt32]) func aBlockWithAnotherLengthThanWasNamed(_ length: UInt32) throws {
         var machine = self.machine()
         _ = try machine.namesReceived(names([id(1)], each: 100))
         expectFailure(.violation) { _ = try machine.blockReceived(block([id(1)], lengths: [length]), payload: 1) }

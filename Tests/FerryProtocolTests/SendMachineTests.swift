@@ -3,6 +3,7 @@ import FerryErrors
 import FerryProtocol
 import FerryWire
 import FoundationEssentials
+import SwiftProtobuf
 import Testing
 
 @Suite struct SendMachineTests {

@@ -175,6 +175,8 @@ package final class ClientConnection: FrameReceiver {
         if case .operating(let runner, _) = self.state.withLock({ $0 }) { runner.wake() }
     }
 
+    package func connectionFailed(_ error: FerryError) { self.connectionClosed(error) }
+
     package func connectionClosed(_ error: FerryError?) {
         let lost = error ?? FerryError(
             .connection,

@@ -29,7 +29,7 @@ extension ClientConnection {
     /// - Throws: what the daemon refuses with, and what `onEntries` throws.
     package func list(
         _ path: RemotePath?,
-        onEntries: @escaping @Sendable ([WireEntry]) throws(FerryError) -> Void
+        onEntries: @escaping SimpleRequest.TakeEntries
     ) async throws {
         _ = try await self.perform(SimpleRequest(.list(path: path?.wirePath ?? Data()), onEntries: onEntries))
     }

@@ -4,8 +4,11 @@ package import FerryWire
 
 /// A request that moves no file: list, stat, remove, mkdir.
 package final class SimpleRequest: FrameOperation {
+    /// Takes a batch of entries as it arrives.
+    package typealias TakeEntries = @Sendable ([WireEntry]) throws(FerryError) -> Void
+
     private let request: Frame
-    private let onEntries: @Sendable ([WireEntry]) throws(FerryError) -> Void
+    private let onEntries: TakeEntries
     private var hasAsked = false
     private var isFinished = false
 
@@ -15,7 +18,7 @@ package final class SimpleRequest: FrameOperation {
     /// - Parameters:
     ///   - request: the frame that asks.
     ///   - onEntries: takes each batch of entries as it arrives.
-    package init(_ request: Frame, onEntries: @escaping @Sendable ([WireEntry]) throws(FerryError) -> Void = { _ in }) {
+    package init(_ request: Frame, onEntries: @escaping TakeEntries = { _ in }) {
         self.request = request
         self.onEntries = onEntries
     }

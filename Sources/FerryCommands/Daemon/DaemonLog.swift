@@ -10,7 +10,7 @@ enum DaemonLog {
         let handler = LineLogHandler(
             format: settings.format == .json ? .json : .text,
             level: settings.level,
-            clock: { Date.now.formatted(.iso8601.dateTimeSeparator(.standard).time(includingFractionalSeconds: true)) },
+            clock: { Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)) },
             write: { line in
                 var line = line
                 // One write for each line, so that lines of several threads do not mix.

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// The daemon-wide byte budget: a transfer starts once its share of memory is free, in the order of asking.
-final class MemoryBudget: Sendable {
+package final class MemoryBudget: Sendable {
     private struct State {
         var free: Int
         var waiting: [(id: UInt64, bytes: Int, start: @Sendable () -> Void)] = []
@@ -12,13 +12,13 @@ final class MemoryBudget: Sendable {
     private let state: Mutex<State>
 
     /// - Parameter total: bytes.
-    init(total: Int) {
+    package init(total: Int) {
         self.total = total
         self.state = Mutex(State(free: total))
     }
 
     /// A claim on `bytes`, at most the whole budget; nothing is taken yet.
-    func reservation(_ bytes: Int) -> Reservation {
+    package func reservation(_ bytes: Int) -> Reservation {
         self.state.withLock { state in
             state.nextID += 1
             return Reservation(id: state.nextID, bytes: min(bytes, self.total))
@@ -26,7 +26,7 @@ final class MemoryBudget: Sendable {
     }
 
     /// Takes the bytes, and calls `start` once they are free: at once, or on the thread that gives them back.
-    func acquire(_ reservation: Reservation, start: @escaping @Sendable () -> Void) {
+    package func acquire(_ reservation: Reservation, start: @escaping @Sendable () -> Void) {
         let isFree = self.state.withLock { state in
             if state.waiting.isEmpty, state.free >= reservation.bytes {
                 state.free -= reservation.bytes
@@ -39,7 +39,7 @@ final class MemoryBudget: Sendable {
     }
 
     /// Gives a reservation back, granted or still waiting; called once for each that was acquired.
-    func release(_ reservation: Reservation) {
+    package func release(_ reservation: Reservation) {
         let starts = self.state.withLock { state -> [@Sendable () -> Void] in
             if let index = state.waiting.firstIndex(where: { $0.id == reservation.id }) {
                 state.waiting.remove(at: index)
@@ -57,7 +57,8 @@ final class MemoryBudget: Sendable {
         for start in starts { start() }
     }
 
-    struct Reservation: Sendable {
+    /// A claim on some bytes.
+    package struct Reservation: Sendable {
         let id: UInt64
         let bytes: Int
     }

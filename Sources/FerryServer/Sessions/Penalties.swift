@@ -1,10 +1,10 @@
-import NIOCore
+package import NIOCore
 import Synchronization
 
 /// Slows down addresses whose logins fail: each failure doubles the wait before the next refusal is answered.
-final class Penalties: Sendable {
+package final class Penalties: Sendable {
     /// Addresses remembered; beyond that the table starts anew, which costs an attacker that many addresses.
-    private static let capacity = 4096
+    package static let capacity = 4096
 
     private let first: TimeAmount
     private let most: TimeAmount
@@ -13,13 +13,13 @@ final class Penalties: Sendable {
     /// - Parameters:
     ///   - first: the wait after the first failure.
     ///   - most: where doubling ends; below the handshake deadline, or the answer never arrives.
-    init(first: TimeAmount, most: TimeAmount) {
+    package init(first: TimeAmount, most: TimeAmount) {
         self.first = first
         self.most = most
     }
 
     /// Notes a failure and returns how long its answer waits.
-    func failed(_ host: String) -> TimeAmount {
+    package func failed(_ host: String) -> TimeAmount {
         let count = self.failures.withLock { failures in
             if failures.count >= Self.capacity, failures[host] == nil { failures.removeAll() }
             failures[host, default: 0] += 1
@@ -30,7 +30,7 @@ final class Penalties: Sendable {
     }
 
     /// Forgets the failures of an address that has logged in.
-    func succeeded(_ host: String) {
+    package func succeeded(_ host: String) {
         self.failures.withLock { _ = $0.removeValue(forKey: host) }
     }
 }

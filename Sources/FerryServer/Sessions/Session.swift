@@ -1,8 +1,8 @@
 import FerryCatalog
-import FerryErrors
+package import FerryErrors
 import FerryProtocol
-import FerryTransport
-import FerryWire
+package import FerryTransport
+package import FerryWire
 import Logging
 import NIOCore
 import NIOPosix
@@ -25,13 +25,16 @@ package final class Session: FrameReceiver {
     let id: String
     let address: String
     /// The address without port, which connections are counted by.
-    let host: String
+    package let host: String
     private let connection: FrameConnection
     private let services: Services
     private let state = Mutex(State())
     private let started = NIODeadline.now()
 
-    init(connection: FrameConnection, services: Services) {
+    /// - Parameters:
+    ///   - connection: of the channel, on whose event loop this is called.
+    ///   - services: what all sessions share.
+    package init(connection: FrameConnection, services: Services) {
         self.id = SessionID.make()
         self.address = connection.channel.peerText
         self.host = connection.channel.peerHost
@@ -93,6 +96,8 @@ package final class Session: FrameReceiver {
         self.state.withLock { $0.runner }?.wake()
     }
 
+    package func connectionFailed(_ error: FerryError) { self.fail(error) }
+
     package func connectionClosed(_ error: FerryError?) {
         let (runner, identity, transfers, reason) = self.state.withLock { state in
             state.machine.closed()
@@ -100,6 +105,7 @@ package final class Session: FrameReceiver {
             return (state.runner, state.identity, state.transfers, state.endReason ?? error)
         }
         runner?.cancel(reason ?? FerryError(.connection, "the client went away"))
+        self.services.sessions.remove(self)
         let traffic = self.connection.traffic
         self.services.log.info(
             "connection closed",

@@ -1,15 +1,24 @@
 package import FerryCatalog
 import FerryErrors
-import NIOCore
+package import NIOCore
 import Synchronization
 
 /// All live connections: caps them at accept, and finds those that must end.
 package final class SessionRegistry: LiveSessions {
     /// How many connections may be open.
-    struct Caps: Sendable {
-        var total: Int
-        var perAddress: Int
-        var anonymous: Int
+    package struct Caps: Sendable {
+        /// In all.
+        package var total: Int
+        /// From one address.
+        package var perAddress: Int
+        /// That have not logged in.
+        package var anonymous: Int
+
+        package init(total: Int, perAddress: Int, anonymous: Int) {
+            self.total = total
+            self.perAddress = perAddress
+            self.anonymous = anonymous
+        }
     }
 
     private struct State {
@@ -23,14 +32,15 @@ package final class SessionRegistry: LiveSessions {
     private let caps: Caps
     private let state = Mutex(State())
 
-    init(caps: Caps) { self.caps = caps }
+    package init(caps: Caps) { self.caps = caps }
 
-    var count: Int { self.state.withLock { $0.sessions.count } }
+    /// Connections that are open.
+    package var count: Int { self.state.withLock { $0.sessions.count } }
 
     /// Lets a new connection in.
     ///
     /// - Returns: nil, or the reason why there is no room for it.
-    func add(_ session: Session, host: String) -> String? {
+    package func add(_ session: Session, host: String) -> String? {
         self.state.withLock { state in
             if state.isClosing { return "shutting down" }
             if state.sessions.count >= self.caps.total { return "\(self.caps.total) connections are open" }
@@ -51,7 +61,8 @@ package final class SessionRegistry: LiveSessions {
         self.state.withLock { _ = $0.anonymous.remove(ObjectIdentifier(session)) }
     }
 
-    func remove(_ session: Session) {
+    /// The connection has closed.
+    package func remove(_ session: Session) {
         let waiters = self.state.withLock { state -> [EventLoopPromise<Void>] in
             guard state.sessions.removeValue(forKey: ObjectIdentifier(session)) != nil else { return [] }
             state.anonymous.remove(ObjectIdentifier(session))
@@ -83,7 +94,7 @@ package final class SessionRegistry: LiveSessions {
     /// Lets no new connection in, ends the idle ones now and the others after their request.
     ///
     /// - Parameter promise: succeeds when no session is left.
-    func drain(_ promise: EventLoopPromise<Void>) {
+    package func drain(_ promise: EventLoopPromise<Void>) {
         let sessions = self.state.withLock { state in
             state.isClosing = true
             if !state.sessions.isEmpty { state.whenEmpty.append(promise) }

@@ -4,9 +4,8 @@ import FerryFiles
 import Synchronization
 
 /// The held root descriptor of each share in use, opened once.
-final class ShareRoots: Sendable {
+package final class ShareRoots: Sendable {
     private let roots = Mutex<[Name: (path: String, root: RootDirectory)]>([:])
-    /// Free bytes that pushes leave in every share's file system.
     private let reserve: UInt64
     private let targets = Mutex<Set<PushTarget>>([])
 
@@ -16,7 +15,8 @@ final class ShareRoots: Sendable {
         let path: RelativePath
     }
 
-    init(reserve: UInt64) { self.reserve = reserve }
+    /// - Parameter reserve: bytes that pushes leave free in every share's file system.
+    package init(reserve: UInt64) { self.reserve = reserve }
 
     /// - Throws: what opening the share's directory fails with.
     func root(of share: ShareRecord) throws(FerryError) -> RootDirectory {

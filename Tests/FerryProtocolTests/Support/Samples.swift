@@ -4,6 +4,7 @@ import FerryProtocol
 import FerryWire
 import FoundationEssentials
 import NIOCore
+import SwiftProtobuf
 import Testing
 
 /// An id that is told from others by its number; no bytes hash to it.

@@ -13,10 +13,10 @@ import Testing
     init() throws { self.directory = try TemporaryDirectory() }
 
     /// Sends a file of `size` bytes, changes it once the first frame is out, and goes on.
-    private func expectChange(size: Int, _ change: (FileHandle) throws -> Void) throws {
+    private func expectChange(size: Int, _ change: (EditedFile) throws -> Void) throws {
         var generator = SeededGenerator(seed: 21)
         try Data(generator.bytes(size)).write(to: URL(filePath: self.path))
-        let handle = try FileHandle(self.path)
+        let handle = try EditedFile(self.path)
         let sender = FileSender(
             source: try SourceFile(local: self.path),
             parameters: .forShare(oldSize: nil),
@@ -66,7 +66,7 @@ import Testing
 }
 
 /// Changes a file in place.
-private struct FileHandle {
+private struct EditedFile {
     private let path: String
 
     init(_ path: String) throws { self.path = path }

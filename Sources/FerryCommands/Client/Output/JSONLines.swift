@@ -1,3 +1,4 @@
+import FerryChunking
 package import FerryErrors
 package import FerryProtocol
 

@@ -1,4 +1,4 @@
-import FerryErrors
+package import FerryErrors
 import FerryFiles
 @preconcurrency import Glibc
 import Synchronization
@@ -76,11 +76,10 @@ package final class CommandSource: ByteSource {
     }
 
     private func start() throws(FerryError) -> StreamSource {
-        var ends: [Int32] = [-1, -1]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw self.failure(errno) }
-        let source = StreamSource(Descriptor(adopting: ends[0]), name: self.name)
+        guard let pipe = Pipe.make() else { throw self.failure(errno) }
+        let source = StreamSource(Descriptor(adopting: pipe.read), name: self.name)
         // Closed here once the command has its copy: the pipe ends when the command does.
-        let writeEnd = Descriptor(adopting: ends[1])
+        let writeEnd = Descriptor(adopting: pipe.write)
         let process = try self.spawn(output: writeEnd.raw)
         self.state.withLock { $0 = .running(process) }
         return source

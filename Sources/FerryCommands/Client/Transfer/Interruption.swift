@@ -25,10 +25,9 @@ final class Interruption: Sendable {
     /// - Parameter messages: how the end is told.
     /// - Throws: `.busy` if there is no descriptor left.
     init(_ messages: Messages) throws(FerryError) {
-        var ends: [Int32] = [-1, -1]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw FerryError(.busy, "cannot make a pipe (errno \(errno))") }
-        Self.alarm.store(ends[1], ordering: .releasing)
-        let source = StreamSource(Descriptor(adopting: ends[0]), name: "signals")
+        guard let pipe = Pipe.make() else { throw FerryError(.busy, "cannot make a pipe: errno \(errno)") }
+        Self.alarm.store(pipe.write, ordering: .releasing)
+        let source = StreamSource(Descriptor(adopting: pipe.read), name: "signals")
         // A queue of its own may keep its thread.
         DispatchQueue(label: "ferry.signals").async {
             var byte: UInt8 = 0

@@ -1,3 +1,4 @@
+import FerryWire
 import ArgumentParser
 import FerryClient
 import FerryErrors

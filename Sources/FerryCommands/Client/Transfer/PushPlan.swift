@@ -1,3 +1,4 @@
+import FerryFiles
 package import FerryClient
 package import FerryErrors
 

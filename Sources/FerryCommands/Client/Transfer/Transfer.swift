@@ -4,6 +4,7 @@ import FerryFiles
 import FerryProtocol
 import FerryTransfer
 import FerryWire
+import FoundationEssentials
 import Synchronization
 
 /// What all files of a job share.
@@ -173,11 +174,11 @@ struct PullTransfer: Transfer {
 extension WireMetadata {
     /// What a stream gets for want of a file: the mode of a new file, and now.
     fileprivate static func ofStream() -> WireMetadata {
-        let now = Moment.now
-        return .with {
-            $0.mode = 0o666 & ~ProcessUmask.current
-            $0.modifiedSeconds = now.seconds
-            $0.modifiedNanoseconds = now.nanoseconds
-        }
+        let now = Date.now.timeIntervalSince1970
+        var metadata = WireMetadata()
+        metadata.mode = 0o666 & ~ProcessUmask.current
+        metadata.modifiedSeconds = Int64(now.rounded(.down))
+        metadata.modifiedNanoseconds = UInt32((now - now.rounded(.down)) * 1e9)
+        return metadata
     }
 }

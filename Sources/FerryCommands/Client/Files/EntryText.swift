@@ -1,0 +1,103 @@
+import FerryErrors
+import FerryFiles
+package import FerryWire
+import FoundationEssentials
+
+/// One entry of a listing, in words and as JSON. Everything in it comes from the daemon, and is escaped.
+package struct EntryText {
+    private let entry: WireEntry
+
+    package init(_ entry: WireEntry) { self.entry = entry }
+
+    /// The name alone; a directory's ends with a slash.
+    package var short: String {
+        let isDirectory = self.entry.kind == .directory || self.entry.kind == .share
+        return Escaping.escape(self.entry.name) + (isDirectory ? "/" : "")
+    }
+
+    /// `-rw-r--r--     12345678  2026-11-25T08:37:32Z  name`, as `ls -l` begins and ends.
+    package var long: String {
+        guard self.entry.kind != .share else { return self.short }
+        return "\(self.permissions)  \(Self.right(String(self.entry.size), 12))  \(self.modified)  \(self.short)"
+    }
+
+    /// Several lines: what is known about it.
+    ///
+    /// - Parameter path: as the user gave it, escaped.
+    package func full(_ path: String) -> String {
+        [
+            "path:     \(path)", "kind:     \(self.kind)",
+            "size:     \(self.entry.size) (\(Amounts.bytes(self.entry.size)))",
+            "mode:     \(self.mode) (\(self.permissions))", "modified: \(self.modified)",
+        ].joined(separator: "\n")
+    }
+
+    /// One line of JSON.
+    ///
+    /// - Parameter path: as the user gave it, escaped; nil in a listing.
+    package func json(path: String? = nil) -> String {
+        let isShare = self.entry.kind == .share
+        return JSONLine.encode(
+            Event(
+                name: Escaping.escape(self.entry.name),
+                path: path,
+                kind: self.kind,
+                size: isShare ? nil : self.entry.size,
+                mode: isShare ? nil : self.mode,
+                modified: isShare ? nil : self.modified
+            )
+        )
+    }
+
+    private struct Event: Encodable {
+        let event = "entry"
+        let name: String
+        let path: String?
+        let kind: String
+        let size: UInt64?
+        let mode: String?
+        let modified: String?
+
+        private enum CodingKeys: String, CodingKey { case event, name, path, kind, size, mode, modified }
+    }
+
+    private var kind: String {
+        switch self.entry.kind {
+        case .file: "file"
+        case .directory: "directory"
+        case .symlink: "symlink"
+        case .share: "share"
+        case .other, .UNRECOGNIZED: "other"
+        }
+    }
+
+    private var mode: String {
+        let digits = String(self.entry.metadata.mode & 0o7777, radix: 8)
+        return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+    }
+
+    private var permissions: String {
+        let first =
+            switch self.entry.kind {
+            case .file: "-"
+            case .directory, .share: "d"
+            case .symlink: "l"
+            case .other, .UNRECOGNIZED: "?"
+            }
+        let mode = self.entry.metadata.mode
+        let bits = (0..<9).map { bit in mode & (0o400 >> bit) != 0 ? Array("rwx")[bit % 3] : "-" }
+        return first + String(bits)
+    }
+
+    /// UTC, so that listings of machines in different places compare.
+    private var modified: String {
+        let seconds = self.entry.metadata.modifiedSeconds
+        // Years 0–9999; a daemon may say anything.
+        guard (-62_167_219_200..<253_402_300_800).contains(seconds) else { return "-" }
+        return Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
+    }
+
+    private static func right(_ text: String, _ width: Int) -> String {
+        String(repeating: " ", count: max(0, width - text.count)) + text
+    }
+}

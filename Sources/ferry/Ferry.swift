@@ -1,0 +1,6 @@
+import FerryCommands
+
+@main
+struct Ferry {
+    static func main() async { await Entry.ferry() }
+}

@@ -1,2 +1,0 @@
-import FerryCommands
-@main struct Main { static func main() {} }

@@ -1,0 +1,330 @@
+import FerryErrors
+import FerryProtocol
+import FerryServer
+import FerryWire
+import FoundationEssentials
+import NIOCore
+import Testing
+
+/// How connections are capped, timed out and ended.
+@Suite(.timeLimit(.minutes(1))) struct ConnectionTests {
+    // MARK: Caps
+
+    @Test func theCapOfAllConnectionsAtItsLimitAndOnePast() async throws {
+        try await LiveDaemon.run { $0.limits.connections = 3 } _: { daemon in
+            var clients: [RawClient] = []
+            for _ in 0..<3 { clients.append(try await .logIn(daemon)) }
+            let refused = try await RawClient.connect(port: daemon.port)
+            await refused.closed()
+            _ = await daemon.log.line(with: "connection refused", "3 connections are open")
+            // Those inside are served, and one that leaves makes room.
+            try await clients[2].push([1], to: "inbox/file")
+            await clients[0].close()
+            _ = await daemon.log.line(with: "connection closed")
+            clients[0] = try await .logIn(daemon)
+            for client in clients { await client.close() }
+            while daemon.log.lines(with: "connection closed").count < 4 { await Task.yield() }
+        }
+    }
+
+    @Test func theCapPerAddressLeavesRoomForOtherAddresses() async throws {
+        try await LiveDaemon.run { $0.limits.connectionsPerAddress = 2 } _: { daemon in
+            let clients = try await [RawClient.logIn(daemon), .logIn(daemon)]
+            let refused = try await RawClient.connect(port: daemon.port)
+            await refused.closed()
+            _ = await daemon.log.line(with: "connection refused", "2 connections from this address are open")
+            let other = try await RawClient.connect(port: daemon.port, from: "127.0.0.2")
+            try await other.send(RawClient.hello(daemon.token))
+            _ = try await other.welcome()
+            for client in clients + [other] { await client.close() }
+            while daemon.log.lines(with: "connection closed").count < 3 { await Task.yield() }
+        }
+    }
+
+    @Test func theCapOfConnectionsThatHaveNotLoggedIn() async throws {
+        try await LiveDaemon.run { settings in
+            settings.limits.unauthenticated = 2
+            settings.penalties = .init(first: .seconds(60), maximum: .seconds(60))
+        } _: { daemon in
+            // Two that wait for their refusal; those that have logged in do not count.
+            let member = try await RawClient.logIn(daemon)
+            let waiting = try await [RawClient.connect(port: daemon.port), .connect(port: daemon.port)]
+            for client in waiting { try await client.send(RawClient.hello("wrong")) }
+            while daemon.log.lines(with: "authentication failure").count < 2 { await Task.yield() }
+            let refused = try await RawClient.connect(port: daemon.port)
+            await refused.closed()
+            _ = await daemon.log.line(with: "connection refused", "2 connections have not logged in")
+            await waiting[0].close()
+            _ = await daemon.log.line(with: "connection closed")
+            let next = try await RawClient.logIn(daemon)
+            for client in [member, next, waiting[1]] { await client.close() }
+            while daemon.log.lines(with: "connection closed").count < 4 { await Task.yield() }
+        }
+    }
+
+    @Test func aConnectionThatIsBeingEndedStillCounts() async throws {
+        try await LiveDaemon.run { $0.limits.connections = 1 } _: { daemon in
+            // It is told why, and keeps the connection open all the same.
+            let rude = try await RawClient.connect(port: daemon.port)
+            try await rude.send(.keepAlive)
+            #expect(try await rude.failure() == .violation)
+            let refused = try await RawClient.connect(port: daemon.port)
+            await refused.closed()
+            _ = await daemon.log.line(with: "connection refused")
+            await rude.close()
+            _ = await daemon.log.line(with: "connection closed")
+        }
+    }
+
+    // MARK: Deadlines
+
+    @Test func aClientThatSaysNothing() async throws {
+        try await LiveDaemon.run { $0.timeouts.handshake = .milliseconds(300) } _: { daemon in
+            let client = try await RawClient.connect(port: daemon.port)
+            #expect(try await client.failure() == .timeout)
+            // The daemon closes by itself.
+            await client.closed()
+            _ = await daemon.log.line(with: "connection closed", "the login did not complete within 0.3 s")
+        }
+    }
+
+    @Test func aClientThatSendsOneByteAtATime() async throws {
+        try await LiveDaemon.run { $0.timeouts.handshake = .milliseconds(300) } _: { daemon in
+            let client = try await RawClient.connect(port: daemon.port)
+            var bytes = try RawClient.hello(daemon.token).encoded()
+            let trickle = client.channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(10)) { _ in
+                if let byte = bytes.readSlice(length: 1) { client.sendInVain(byte) }
+            }
+            await client.closed()
+            trickle.cancel()
+            _ = await daemon.log.line(with: "connection closed", "the login did not complete within 0.3 s")
+        }
+    }
+
+    @Test func aClientThatAsksForNothing() async throws {
+        try await LiveDaemon.run { $0.timeouts.idle = .milliseconds(300) } _: { daemon in
+            let client = try await RawClient.logIn(daemon)
+            try await client.expectEnd(.timeout)
+        }
+    }
+
+    @Test func aClientThatIsSilentWithinAPush() async throws {
+        try await LiveDaemon.run { settings in
+            settings.timeouts.transfer = .milliseconds(300)
+            settings.timeouts.keepAlive = .milliseconds(100)
+        } _: { daemon in
+            let client = try await RawClient.logIn(daemon)
+            try await client.send(RawClient.push("inbox/file", size: 3))
+            try await client.ready()
+            try await client.expectEnd(.timeout)
+            _ = await daemon.log.line(with: "push failed", "the peer was silent")
+        }
+    }
+
+    @Test func aClientThatOnlyKeepsAliveIsNotTimedOut() async throws {
+        try await LiveDaemon.run { settings in
+            settings.timeouts.transfer = .milliseconds(400)
+            settings.timeouts.keepAlive = .milliseconds(100)
+        } _: { daemon in
+            let client = try await RawClient.logIn(daemon)
+            try await client.send(RawClient.push("inbox/file", size: 0))
+            try await client.ready()
+            // The daemon says that it lives: after ten times, more than twice the deadline has passed.
+            let beats = client.channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(50)) { _ in
+                if let frame = try? Frame.keepAlive.encoded() { client.sendInVain(frame) }
+            }
+            for _ in 0..<10 { #expect(await client.nextKeepAlive()) }
+            beats.cancel()
+            try await client.send(RawClient.end([]))
+            _ = try await client.finished()
+            await client.close()
+        }
+    }
+
+    /// It wants 8 MiB, more than the kernel buffers, and takes none of them.
+    @Test func aClientThatNeverReadsDuringAPull() async throws {
+        try await LiveDaemon.run { settings in
+            settings.timeouts.transfer = .milliseconds(400)
+            settings.timeouts.keepAlive = .milliseconds(100)
+        } _: { daemon in
+            var generator = SeededGenerator(seed: 41)
+            try Data(generator.bytes(32 << 20)).write(to: URL(filePath: daemon.inbox + "/large"))
+            let client = try await RawClient.connect(port: daemon.port)
+            let limits = FrameLimits(blockWindow: 64 << 20)
+            try await client.send(RawClient.hello(daemon.token, limits: limits))
+            _ = try await client.welcome()
+            try await client.send(.pull(path: Data("inbox/large".utf8), compression: .off))
+            try await client.ready()
+            var named: [WireNames] = []
+            while named.flatMap(\.lengths).reduce(0, +) < 7 << 20 {
+                guard case .names(let names) = await client.next()?.body else {
+                    throw RawClient.Unexpected(nil, #_sourceLocation)
+                }
+                named.append(names)
+            }
+            try await client.channel.setOption(.autoRead, value: false).get()
+            for names in named { try await client.send(.wants(decided: names.lengths.count, ids: names.ids)) }
+            _ = await daemon.log.line(with: "connection closed", "the peer took no bytes")
+            await client.close()
+        }
+    }
+
+    /// One that writes and never reads what it is answered must not fill the daemon.
+    @Test func aClientThatNeverReadsTheAnswersToItsNames() async throws {
+        try await LiveDaemon.run { daemon in
+            let client = try await RawClient.logIn(daemon)
+            let chunk = RawClient.cut([1])[0]
+            try await client.send(RawClient.push("inbox/file", size: nil))
+            try await client.ready()
+            try await client.send(RawClient.names([chunk]))
+            _ = try await client.wants()
+            try await client.send(RawClient.block(chunk))
+            try await client.channel.setOption(.autoRead, value: false).get()
+            // Each of these is had, so that no window ends it.
+            let names = try RawClient.names([chunk]).encoded()
+            var many = ByteBuffer()
+            for _ in 0..<1000 { many.writeImmutableBuffer(names) }
+            let writing = Task {
+                while client.channel.isActive { try? await client.channel.writeAndFlush(many) }
+            }
+            _ = await daemon.log.line(with: "connection closed", "does not read the answers")
+            await client.close()
+            await writing.value
+        }
+    }
+
+    // MARK: Cuts
+
+    @Test func aDisconnectInTheMiddleOfAPushLeavesNothing() async throws {
+        try await LiveDaemon.run { daemon in
+            var generator = SeededGenerator(seed: 42)
+            let chunks = RawClient.cut(generator.bytes(1_000_000))
+            let client = try await RawClient.logIn(daemon)
+            try await client.send(RawClient.push("inbox/dir/file", size: 1_000_000, makeParents: true))
+            try await client.ready()
+            try await client.send(RawClient.names(chunks))
+            _ = try await client.wants()
+            for chunk in chunks.dropLast() { try await client.send(RawClient.block(chunk)) }
+            await client.close()
+            _ = await daemon.log.line(with: "push failed", "the client went away")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: daemon.inbox + "/dir") == [])
+        }
+    }
+
+    @Test func aPullThatIsCutLeavesTheDaemonServing() async throws {
+        try await LiveDaemon.run { daemon in
+            var generator = SeededGenerator(seed: 43)
+            try Data(generator.bytes(4 << 20)).write(to: URL(filePath: daemon.inbox + "/file"))
+            for frames in 0..<6 {
+                let client = try await RawClient.logIn(daemon)
+                try await client.send(.pull(path: Data("inbox/file".utf8), compression: .off))
+                for _ in 0..<frames {
+                    if case .names(let names) = await client.next()?.body {
+                        try await client.send(.wants(decided: names.lengths.count, ids: names.ids))
+                    }
+                }
+                await client.close()
+            }
+            while daemon.log.lines(with: "pull failed").count < 6 { await Task.yield() }
+        }
+    }
+
+    @Test func oneConnectionServesManyRequests() async throws {
+        try await LiveDaemon.run { daemon in
+            let client = try await RawClient.logIn(daemon)
+            for round in 0..<50 {
+                let bytes = Array("round \(round)".utf8)
+                try await client.push(bytes, to: "inbox/file")
+                #expect(try await client.pull("inbox/file") == bytes)
+                try await client.send(.stat(path: Data("inbox/none".utf8)))
+                #expect(try await client.failure() == .notFound)
+            }
+            await client.close()
+            _ = await daemon.log.line(with: "connection closed", "transfers=100")
+        }
+    }
+
+    @Test func transfersWaitForTheMemoryBudgetAndAllGetTheirTurn() async throws {
+        try await LiveDaemon.run { settings in
+            // Room for one transfer with its window of 4 MiB.
+            settings.limits.memory = 16 << 20
+        } _: { daemon in
+            var generator = SeededGenerator(seed: 44)
+            let bytes = generator.bytes(500_000)
+            try await withThrowingTaskGroup { group in
+                for number in 0..<6 {
+                    group.addTask {
+                        let client = try await RawClient.logIn(daemon)
+                        try await client.push(bytes, to: "inbox/\(number)")
+                        #expect(try await client.pull("inbox/\(number)") == bytes)
+                        await client.close()
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test func whoLeavesWhileWaitingForMemoryTakesNoneWithThem() async throws {
+        try await LiveDaemon.run { $0.limits.memory = 16 << 20 } _: { daemon in
+            let first = try await RawClient.logIn(daemon)
+            try await first.send(RawClient.push("inbox/first", size: 0))
+            try await first.ready()
+            let waiting = try await RawClient.logIn(daemon)
+            try await waiting.send(RawClient.push("inbox/waiting", size: 0))
+            await waiting.close()
+            _ = await daemon.log.line(with: "push failed", "inbox/waiting")
+            try await first.send(RawClient.end([]))
+            _ = try await first.finished()
+            try await first.push([1], to: "inbox/second")
+            await first.close()
+        }
+    }
+
+    // MARK: Stopping
+
+    @Test func stoppingFinishesARunningPushAndLetsNobodyIn() async throws {
+        try await LiveDaemon.run({ $0.timeouts.shutdown = .seconds(30) }, expectsToServe: false) { daemon in
+            let chunks = RawClient.cut([1, 2, 3])
+            let (pushing, idle) = (try await RawClient.logIn(daemon), try await RawClient.logIn(daemon))
+            try await pushing.send(RawClient.push("inbox/file", size: 3))
+            try await pushing.ready()
+            await daemon.stop()
+            try await idle.expectEnd(.shuttingDown)
+            await #expect(throws: (any Error).self) {
+                // The listener is closed before the sessions are told.
+                _ = try await RawClient.connect(port: daemon.port)
+            }
+            try await pushing.send(RawClient.names(chunks))
+            _ = try await pushing.wants()
+            try await pushing.send(RawClient.block(chunks[0]), RawClient.end(chunks))
+            _ = try await pushing.finished()
+            try await pushing.expectEnd(.shuttingDown)
+            _ = await daemon.log.line(with: "- info stopped")
+            #expect(try daemon.content("file") == [1, 2, 3])
+        }
+    }
+
+    @Test func stoppingCutsAPushThatTakesTooLong() async throws {
+        try await LiveDaemon.run({ $0.timeouts.shutdown = .milliseconds(300) }, expectsToServe: false) { daemon in
+            let client = try await RawClient.logIn(daemon)
+            try await client.send(RawClient.push("inbox/file", size: 3))
+            try await client.ready()
+            await daemon.stop()
+            try await client.expectEnd(.shuttingDown)
+            _ = await daemon.log.line(with: "- info stopped")
+            #expect(try daemon.files() == [])
+        }
+    }
+
+    @Test func stoppingWaitsForNobodyWhoDoesNotClose() async throws {
+        try await LiveDaemon.run({ $0.timeouts.shutdown = .milliseconds(300) }, expectsToServe: false) { daemon in
+            let client = try await RawClient.logIn(daemon)
+            await daemon.stop()
+            #expect(try await client.failure() == .shuttingDown)
+            // It keeps its end open; the daemon cuts it.
+            await client.closed()
+            _ = await daemon.log.line(with: "- info stopped")
+        }
+    }
+}
