@@ -112,7 +112,7 @@ let package = Package(
         .target(
             name: "FerryCommands",
             dependencies: [
-                "CBuild", "FerryErrors", "FerryWire", "FerryChunking", "FerryFiles", "FerryCatalog", "FerryTransfer", "FerryServer",
+                "CBuild", "CLinux", "FerryErrors", "FerryWire", "FerryChunking", "FerryFiles", "FerryCatalog", "FerryTransfer", "FerryServer",
                 "FerryClient", "FerryTransport", nio, posix, concurrency, logging, arguments,
             ],
             swiftSettings: house

@@ -1,4 +1,5 @@
 package import ArgumentParser
+import CLinux
 import FerryErrors
 import FerryTransport
 import Glibc
@@ -28,6 +29,7 @@ package enum Entry {
         program: String,
         arguments: [String]? = nil
     ) async -> Never {
+        ferry_tune_allocator()
         do {
             try self.checkCommand(arguments ?? Array(CommandLine.arguments.dropFirst()), root, program: program)
             var command = try root.parseAsRoot(arguments)

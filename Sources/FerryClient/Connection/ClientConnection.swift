@@ -1,4 +1,5 @@
 package import FerryErrors
+import FerryFiles
 package import FerryProtocol
 package import FerryTransport
 package import FerryWire
@@ -236,9 +237,21 @@ package final class ClientConnection: FrameReceiver {
         if let error = error as? FerryError { return error }
         return FerryError(
             .connection,
-            "cannot connect to \(login.address)",
+            "cannot connect to \(login.address): \(Self.reason(error))",
             remedy: "check that ferryd runs there and that no firewall is between",
             cause: error
         )
+    }
+
+    /// Why nobody answered, in the words of the last address that was tried.
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            if let last = error.connectionErrors.last { return self.reason(last.error) }
+            return "its name is not known"
+        case let error as IOError: return SystemError(number: error.errnoCode).description
+        case ChannelError.connectTimeout: return "no answer in time"
+        default: return "\(error)"
+        }
     }
 }

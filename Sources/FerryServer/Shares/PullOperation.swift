@@ -33,11 +33,14 @@ final class PullOperation: FrameOperation {
         let location = try self.access.locate(self.request.path, .read)
         let compression = try Compression(self.request.compression)
         let source = try location.root.openForReading(location.path)
+        // A peer that announces a larger window must not make this side queue more than the budget has for a transfer.
+        var limits = self.peerLimits
+        limits.blockWindow = min(limits.blockWindow, self.access.services.limits.blockWindow)
         self.sender = FileSender(
             source: source,
             parameters: .forShare(oldSize: nil),
             compression: compression,
-            limits: self.peerLimits
+            limits: limits
         )
         sink.send(.ready(metadata: WireMetadata(source.info), size: UInt64(clamping: source.info.size)))
         return .more

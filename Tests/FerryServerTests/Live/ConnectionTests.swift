@@ -44,7 +44,7 @@ import Testing
     @Test func theCapOfConnectionsThatHaveNotLoggedIn() async throws {
         try await LiveDaemon.run { settings in
             settings.limits.unauthenticated = 2
-            settings.penalties = .init(first: .seconds(60), maximum: .seconds(60))
+            settings.penalties.first = .seconds(60)
         } _: { daemon in
             // Two that wait for their refusal; those that have logged in do not count.
             let member = try await RawClient.logIn(daemon)
@@ -91,9 +91,12 @@ import Testing
     @Test func aClientThatSendsOneByteAtATime() async throws {
         try await LiveDaemon.run { $0.timeouts.handshake = .milliseconds(300) } _: { daemon in
             let client = try await RawClient.connect(port: daemon.port)
-            var bytes = try RawClient.hello(daemon.token).encoded()
+            let bytes = NIOLoopBoundBox<ByteBuffer>.makeBoxSendingValue(
+                try RawClient.hello(daemon.token).encoded(),
+                eventLoop: client.channel.eventLoop
+            )
             let trickle = client.channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(10)) { _ in
-                if let byte = bytes.readSlice(length: 1) { client.sendInVain(byte) }
+                if let byte = bytes.value.readSlice(length: 1) { client.sendInVain(byte) }
             }
             await client.closed()
             trickle.cancel()

@@ -1,5 +1,6 @@
 import FerryErrors
 import FerryProtocol
+import FerryServer
 import FerryWire
 import FoundationEssentials
 import NIOCore
@@ -53,7 +54,7 @@ import Testing
 
     @Test func aFrameBeforeTheHelloIsAnswered() async throws {
         try await LiveDaemon.run { settings in
-            settings.penalties = .init(first: .seconds(60), maximum: .seconds(60))
+            settings.penalties.first = .seconds(60)
         } _: { daemon in
             // A wrong secret is answered late, so that what follows comes before the answer for sure.
             let client = try await RawClient.connect(port: daemon.port)
@@ -96,13 +97,13 @@ import Testing
     }
 
     @Test(arguments: [
-        (UInt32(WireConstants.headerLimit + 1), UInt32(0)), (.max, 0), (10, UInt32(WireConstants.payloadLimit + 1)),
-        (10, .max), (.max, .max),
-    ])
+        (UInt32(WireConstants.headerLimit + 1), 0), (.max, 0), (10, UInt32(WireConstants.payloadLimit + 1)), (10, .max),
+        (.max, .max),
+    ] as [(UInt32, UInt32)])
     func lengthsPastTheLimit(_ header: UInt32, _ payload: UInt32) async throws {
         try await LiveDaemon.run { daemon in
             for isLoggedIn in [true, false] {
-                let client = try await isLoggedIn ? .logIn(daemon) : .connect(port: daemon.port)
+                let client = try await isLoggedIn ? RawClient.logIn(daemon) : RawClient.connect(port: daemon.port)
                 try await client.send(bytes: Self.prefix(header, payload))
                 try await client.expectEnd(.limit)
             }
@@ -114,7 +115,7 @@ import Testing
     func headersThatSayNothing(_ header: [UInt8]) async throws {
         try await LiveDaemon.run { daemon in
             for isLoggedIn in [true, false] {
-                let client = try await isLoggedIn ? .logIn(daemon) : .connect(port: daemon.port)
+                let client = try await isLoggedIn ? RawClient.logIn(daemon) : RawClient.connect(port: daemon.port)
                 try await client.send(bytes: Self.prefix(UInt32(header.count), 0) + header)
                 try await client.expectEnd(.violation)
             }

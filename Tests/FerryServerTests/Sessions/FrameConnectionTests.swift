@@ -70,8 +70,9 @@ import Testing
     }
 
     @Test func onePastTheAnswersThatMayBeQueuedEndsTheConnection() async throws {
-        let pair = try await SocketPair.make()
         // The loop is kept busy, so that nothing is written meanwhile.
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let pair = try await SocketPair.make(group: group)
         let gate = DispatchSemaphore(value: 0)
         pair.connection.channel.eventLoop.execute { gate.wait() }
         for _ in 0..<(16 << 10) { pair.connection.send(.credit(1)) }
@@ -81,6 +82,7 @@ import Testing
         gate.signal()
         #expect(await pair.receiver.ended()?.code == .connection)
         await pair.close()
+        try await group.shutdownGracefully()
     }
 
     @Test func aFrameThatNoPeerWouldTakeIsOurOwnFailure() async throws {
@@ -117,19 +119,19 @@ import Testing
 
     /// A peer that takes a byte now and then is alive, however full the queue stays.
     @Test func aSlowReaderIsNotTimedOut() async throws {
-        let deadlines = ConnectionDeadlines(transfer: .milliseconds(300), keepAlive: .milliseconds(100))
+        let deadlines = ConnectionDeadlines(transfer: .milliseconds(500), keepAlive: .milliseconds(100))
         let pair = try await SocketPair.make(deadlines: deadlines)
         pair.connection.setPhase(.busy)
         let payload = ByteBuffer(bytes: Array(repeating: 1, count: 1 << 20))
-        for _ in 0..<8 { pair.connection.send(.block(codec: .stored, ids: Data(), lengths: [], payload: payload)) }
-        // Reads are let through one by one, some 50 ms apart, and it speaks as well; each takes a part of a frame.
+        for _ in 0..<6 { pair.connection.send(.block(codec: .stored, ids: Data(), lengths: [], payload: payload)) }
+        // Reads are let through one by one, each of 64 KiB at most, so that a frame takes longer than the deadline.
         try await pair.client.channel.setOption(.autoRead, value: false).get()
         let channel = pair.client.channel
-        let reads = channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(20)) { _ in
+        let reads = channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(40)) { _ in
             channel.read()
             if let frame = try? Frame.keepAlive.encoded() { channel.writeAndFlush(frame, promise: nil) }
         }
-        for _ in 0..<8 { #expect(await pair.client.next() != nil) }
+        for _ in 0..<6 { #expect(await pair.client.next() != nil) }
         reads.cancel()
         #expect(pair.receiver.failure == nil)
         await pair.close()

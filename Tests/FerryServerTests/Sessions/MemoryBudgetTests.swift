@@ -73,7 +73,7 @@ import Testing
     /// Whatever order threads take and give in, the sum of what is granted never exceeds the total, and all get a turn.
     @Test func manyThreads() async {
         let budget = MemoryBudget(total: 100)
-        let held = Mutex((now: 0, most: 0))
+        let held = Held()
         await withTaskGroup { group in
             for number in 0..<200 {
                 group.addTask {
@@ -82,17 +82,27 @@ import Testing
                     await withCheckedContinuation { continuation in
                         budget.acquire(reservation) { continuation.resume() }
                     }
-                    held.withLock { held in
-                        held.now += bytes
-                        held.most = max(held.most, held.now)
-                    }
+                    held.add(bytes)
                     await Task.yield()
-                    held.withLock { $0.now -= bytes }
+                    held.add(-bytes)
                     budget.release(reservation)
                 }
             }
         }
-        #expect(held.withLock { $0.most } <= 100)
-        #expect(held.withLock { $0.now } == 0)
+        #expect(held.most <= 100)
+        #expect(held.now == 0)
+    }
+
+    private final class Held: Sendable {
+        private let bytes = Mutex((now: 0, most: 0))
+        var now: Int { self.bytes.withLock { $0.now } }
+        var most: Int { self.bytes.withLock { $0.most } }
+
+        func add(_ count: Int) {
+            self.bytes.withLock { bytes in
+                bytes.now += count
+                bytes.most = max(bytes.most, bytes.now)
+            }
+        }
     }
 }

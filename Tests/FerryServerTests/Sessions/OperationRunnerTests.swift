@@ -46,6 +46,7 @@ import Testing
     /// What happened to an operation; shared with the test.
     private final class Calls: Sendable {
         let frames = Atomic<Int>(0)
+        let pieces = Atomic<Int>(0)
         let abandoned = Atomic<Int>(0)
         let completed = Atomic<Int>(0)
         /// Calls that came at once, or after the end.
@@ -145,9 +146,12 @@ import Testing
         try await Self.withPair { pair, pool in
             let calls = Calls()
             let (isInside, mayGo) = (pair.connection.channel.eventLoop.makePromise(of: Void.self), DispatchSemaphore(value: 0))
-            let operation = Scripted(calls) { _ in
-                isInside.succeed()
-                mayGo.wait()
+            let operation = Scripted(calls) { calls in
+                if calls.pieces.add(1, ordering: .relaxed).oldValue == 0 {
+                    isInside.succeed()
+                    mayGo.wait()
+                }
+                // It would never end by itself.
                 return .more
             }
             let ended = pair.connection.channel.eventLoop.makePromise(of: Outcome.self)

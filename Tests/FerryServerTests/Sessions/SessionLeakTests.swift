@@ -41,7 +41,7 @@ import Testing
         let token: String
         let files = NIOThreadPool(numberOfThreads: 2)
         let accounts = NIOThreadPool(numberOfThreads: 1)
-        let services: Services
+        let sessions = SessionRegistry(caps: .init(total: 10, perAddress: 10, anonymous: 10))
         let watched = Watched()
         let log = LogLines()
         let channel: any Channel
@@ -61,7 +61,7 @@ import Testing
                 catalog: self.catalog,
                 accounts: self.accounts,
                 files: self.files,
-                sessions: SessionRegistry(caps: .init(total: 10, perAddress: 10, anonymous: 10)),
+                sessions: self.sessions,
                 penalties: Penalties(first: .zero, most: .zero),
                 budget: MemoryBudget(total: 13 << 20),
                 roots: ShareRoots(reserve: 0),
@@ -70,21 +70,20 @@ import Testing
                 agent: "test",
                 log: self.log.logger
             )
-            self.services = services
-            let watched = self.watched
+            let (watched, sessions) = (self.watched, self.sessions)
             self.channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         let connection = FrameConnection(channel: channel)
                         let session = Session(connection: connection, services: services)
                         watched.add(session, connection)
-                        #expect(services.sessions.add(session, host: session.host) == nil)
+                        #expect(sessions.add(session, host: session.host) == nil)
                         try channel.pipeline.syncOperations.addHandler(
                             FrameHandler(
                                 connection: connection,
                                 receiver: session,
                                 limits: .beforeHello,
-                                deadlines: services.deadlines
+                                deadlines: ConnectionDeadlines()
                             )
                         )
                     }
@@ -114,7 +113,6 @@ import Testing
 
     @Test func everySessionIsFreed() async throws {
         let server = try await Server()
-        var ends = 0
         // Closed at once; after garbage; after a wrong login.
         await (try await server.connect()).close()
         let garbage = try await server.connect()
@@ -136,15 +134,14 @@ import Testing
         let waiting = try await server.logIn()
         try await waiting.send(RawClient.push("inbox/c", size: 5))
         let idle = try await server.logIn()
-        server.services.sessions.end(user: try Name("nobody"))
+        server.sessions.end(user: try Name("nobody"))
         try await idle.send(.list(path: Data()))
         guard case .entries = await idle.next()?.body else { throw RawClient.Unexpected(nil, #_sourceLocation) }
         _ = try await idle.finished()
-        server.services.sessions.end(user: try Name("alice"))
+        server.sessions.end(user: try Name("alice"))
         for client in [busy, waiting, idle] { try await client.expectEnd(.authentication) }
-        ends = 7
         // `hasty` and the first may be gone before they were accepted as sessions, but then they leave nothing either.
-        while server.services.sessions.count > 0 || server.watched.count < ends { await Task.yield() }
+        while server.sessions.count > 0 || server.watched.count < 7 { await Task.yield() }
         try await server.stop()
         for _ in 0..<100_000 where server.watched.alive != (0, 0) { await Task.yield() }
         #expect(server.watched.alive == (0, 0))

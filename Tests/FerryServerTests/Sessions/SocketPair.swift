@@ -13,11 +13,16 @@ struct SocketPair {
     let client: RawClient
     private let listener: any Channel
 
-    /// - Parameter deadlines: of the daemon's end, which is in the phase `handshake` at first.
-    static func make(deadlines: ConnectionDeadlines = ConnectionDeadlines()) async throws -> SocketPair {
+    /// - Parameters:
+    ///   - deadlines: of the daemon's end, which is in the phase `handshake` at first.
+    ///   - group: of the daemon's end.
+    static func make(
+        deadlines: ConnectionDeadlines = ConnectionDeadlines(),
+        group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+    ) async throws -> SocketPair {
         let accepted = MultiThreadedEventLoopGroup.singleton.any().makePromise(of: FrameConnection.self)
         let receiver = RecordingReceiver()
-        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let listener = try await ServerBootstrap(group: group)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let connection = FrameConnection(channel: channel)
@@ -52,12 +57,14 @@ struct SocketPair {
 
 /// Notes what it is told; frames go on to whoever takes them.
 final class RecordingReceiver: FrameReceiver {
+    private struct End { let reason: FerryError? }
+
     private struct State {
         var frames: [Frame] = []
         var take: (@Sendable (Frame) -> Void)?
         var drained: (@Sendable () -> Void)?
         var failure: FerryError?
-        var end: Result<FerryError?, Never>?
+        var end: End?
         var waiting: [(count: Int, reached: CheckedContinuation<Void, Never>)] = []
         var waitingForEnd: [CheckedContinuation<Void, Never>] = []
     }
@@ -96,7 +103,7 @@ final class RecordingReceiver: FrameReceiver {
             }
             if isHere { reached.resume() }
         }
-        return self.state.withLock { try? $0.end?.get() }
+        return self.state.withLock { $0.end }?.reason
     }
 
     func frameReceived(_ frame: Frame) {
@@ -117,7 +124,7 @@ final class RecordingReceiver: FrameReceiver {
 
     func connectionClosed(_ error: FerryError?) {
         let reached = self.state.withLock { state in
-            state.end = .success(error)
+            state.end = End(reason: error)
             state.take = nil
             state.drained = nil
             defer { state.waitingForEnd = [] }

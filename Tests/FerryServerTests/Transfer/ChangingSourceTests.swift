@@ -1,5 +1,7 @@
+import FerryChunking
 import FerryErrors
 import FerryFiles
+import FerryProtocol
 import FerryTransfer
 import FerryWire
 import FoundationEssentials

@@ -2,6 +2,7 @@ import FerryErrors
 import FerryProtocol
 import FerryTransfer
 import FerryWire
+import FoundationEssentials
 import NIOCore
 import Testing
 

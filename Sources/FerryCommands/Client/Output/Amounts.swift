@@ -36,10 +36,11 @@ package enum Amounts {
         return hours > 0 ? "\(hours):\(self.twoDigits(minutes)):\(tail)" : "\(minutes):\(tail)"
     }
 
-    /// A time that something took: `0.03 s`, `12.3 s`, `75 s`.
+    /// A time that something took: `3 ms`, `1.23 s`, `12.3 s`, `75 s`.
     ///
     /// - Parameter seconds: not negative.
     package static func duration(_ seconds: Double) -> String {
+        if seconds < 0.9995 { return self.decimal(seconds * 1000, places: 0) + " ms" }
         let places = seconds < 9.995 ? 2 : seconds < 59.95 ? 1 : 0
         return self.decimal(seconds, places: places) + " s"
     }

@@ -43,7 +43,7 @@ package struct JSONLines: Reporter {
     package func failed(_ label: TransferLabel?, _ error: FerryError) {
         self.error(FailureText.line(label, error, self.messages))
         // Standard output may be what failed; standard error has the reason then.
-        try? self.output(JSONLine.encode(ErrorEvent(error, path: label?.source)))
+        try? self.output(JSONLine.encode(ErrorEvent(error, path: label?.remote, local: label.map { Escaping.escape($0.local) })))
     }
 
     package func ended(_ totals: JobTotals) throws(FerryError) {
@@ -92,16 +92,18 @@ struct ErrorEvent: Encodable {
     let event = "error"
     let code: String
     let exit: Int32
+    let local: String?
     let message: String
     let origin: String
     let path: String?
     let remedy: String?
 
-    private enum CodingKeys: String, CodingKey { case event, code, exit, message, origin, path, remedy }
+    private enum CodingKeys: String, CodingKey { case event, code, exit, local, message, origin, path, remedy }
 
-    init(_ error: FerryError, path: String?) {
+    init(_ error: FerryError, path: String?, local: String? = nil) {
         self.code = error.code.rawValue
         self.exit = ExitStatus(error).rawValue
+        self.local = local
         self.message = error.message
         self.origin = error.origin == .local ? "local" : "remote"
         self.path = path

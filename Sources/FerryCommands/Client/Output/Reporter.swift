@@ -6,22 +6,30 @@ package struct TransferLabel: Sendable, Equatable {
     package enum Direction: String, Sendable { case push, pull }
 
     package let direction: Direction
-    /// The local path as the user gave it, `-`, or a command.
+    /// The local path as the user gave it, or `-` for a stream.
     package let local: [UInt8]
+    /// What the local side is called in messages, escaped.
+    package let localName: String
     /// `SERVER:SHARE/PATH`, escaped.
     package let remote: String
 
-    package init(direction: Direction, local: [UInt8], remote: String) {
+    /// - Parameters:
+    ///   - direction: push or pull.
+    ///   - local: the local path, or `-`.
+    ///   - stream: what a stream is called, escaped; nil for a file.
+    ///   - remote: the remote path, escaped.
+    package init(direction: Direction, local: [UInt8], stream: String? = nil, remote: String) {
         self.direction = direction
         self.local = local
+        self.localName = stream ?? Escaping.escape(local)
         self.remote = remote
     }
 
     /// What is read, escaped: by this name a failure is reported.
-    package var source: String { self.direction == .push ? Escaping.escape(self.local) : self.remote }
+    package var source: String { self.direction == .push ? self.localName : self.remote }
 
     /// What is written, escaped.
-    package var target: String { self.direction == .push ? self.remote : Escaping.escape(self.local) }
+    package var target: String { self.direction == .push ? self.remote : self.localName }
 
     /// The short name for a progress line, escaped.
     package var name: String {

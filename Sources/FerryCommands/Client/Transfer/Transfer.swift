@@ -34,12 +34,14 @@ struct PushTransfer: Transfer {
     let makeParents: Bool
 
     var label: TransferLabel {
-        let local: [UInt8] =
-            switch self.item.source {
-            case .file(let path): path.bytes
-            case .standardInput, .command: [UInt8(ascii: "-")]
-            }
-        return TransferLabel(direction: .push, local: local, remote: self.item.target.description)
+        let remote = self.item.target.description
+        let dash = [UInt8(ascii: "-")]
+        return switch self.item.source {
+        case .file(let path): TransferLabel(direction: .push, local: path.bytes, remote: remote)
+        case .standardInput: TransferLabel(direction: .push, local: dash, stream: "standard input", remote: remote)
+        case .command(let arguments):
+            TransferLabel(direction: .push, local: dash, stream: Escaping.escape(arguments.first ?? []), remote: remote)
+        }
     }
 
     var server: String { self.item.target.server }
@@ -107,12 +109,12 @@ struct PullTransfer: Transfer {
     let item: PullPlan.Item
 
     var label: TransferLabel {
-        let local: [UInt8] =
-            switch self.item.target {
-            case .file(let path): path.bytes
-            case .standardOutput: [UInt8(ascii: "-")]
-            }
-        return TransferLabel(direction: .pull, local: local, remote: self.item.source.description)
+        let remote = self.item.source.description
+        return switch self.item.target {
+        case .file(let path): TransferLabel(direction: .pull, local: path.bytes, remote: remote)
+        case .standardOutput:
+            TransferLabel(direction: .pull, local: [UInt8(ascii: "-")], stream: "standard output", remote: remote)
+        }
     }
 
     var server: String { self.item.source.server }

@@ -1,6 +1,7 @@
 import FerryCatalog
 import FerryErrors
 import FerryServer
+import FerryWire
 import FoundationEssentials
 import Logging
 import ServiceLifecycle

@@ -1,0 +1,16 @@
+#include "cmemory.h"
+
+#include <features.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+
+void ferry_tune_allocator(void) {
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 8 << 20);
+    mallopt(M_TOP_PAD, 1 << 20);
+}
+#else
+void ferry_tune_allocator(void) {}
+#endif

@@ -1,0 +1,141 @@
+import Foundation
+import Testing
+
+@Suite struct FailureTests {
+    @Test func someOfSeveralIsPartial() async throws {
+        try await TestDaemon.with { daemon in
+            for name in ["a", "b"] { try daemon.write(Data(name.utf8), to: name) }
+            try FileManager.default.createDirectory(atPath: daemon.here + "/dir", withIntermediateDirectories: true)
+            let push = try await daemon.ferry("push", "-q", "a", "missing", "dir", "b", "nas:inbox/")
+            #expect(push.status == 3)
+            let lines = push.errors.split(separator: "\n")
+            #expect(lines.count == 2)
+            #expect(lines[0].contains("missing: no such file"))
+            #expect(lines[1].contains("dir: it is a directory"))
+            #expect(try daemon.names(in: daemon.share) == ["a", "b"])
+            let pull = try await daemon.ferry("pull", "-q", "nas:inbox/a", "nas:inbox/missing", "nas:inbox/b", "..")
+            #expect(pull.status == 3)
+            #expect(pull.errors.contains("nas:inbox/missing"))
+            #expect(try daemon.read("../b") == Data("b".utf8))
+            let none = try await daemon.ferry("push", "missing", "dir", "nas:inbox/")
+            #expect(none.status == 1)
+            let remote = try await daemon.ferry("pull", "nas:inbox/missing", "..")
+            #expect(remote.status == 6)
+        }
+    }
+
+    @Test func aReadOnlyShareTakesNothing() async throws {
+        try await TestDaemon.with(readOnly: true) { daemon in
+            try daemon.write(Data("a".utf8), to: "a")
+            for arguments in [["push", "a", "nas:inbox/"], ["rm", "nas:inbox/a"], ["mkdir", "nas:inbox/d"]] {
+                let outcome = try await daemon.run("ferry", arguments)
+                #expect(outcome.status == 6)
+                #expect(outcome.errors.contains("read-only"))
+            }
+            #expect(try daemon.names(in: daemon.share).isEmpty)
+        }
+    }
+
+    @Test func grantsAreNeeded() async throws {
+        try await TestDaemon.with(grant: "read") { daemon in
+            try daemon.write(Data("a".utf8), to: "a")
+            try Data("s".utf8).write(to: URL(fileURLWithPath: daemon.share + "/s"))
+            let push = try await daemon.ferry("push", "a", "nas:inbox/")
+            #expect(push.status == 6)
+            #expect(push.errors.contains("alice may not write"))
+            #expect(try await daemon.ferry("pull", "nas:inbox/s", ".").status == 0)
+            let other = try await daemon.ferry("push", "a", "nas:other/")
+            #expect(other.status == 6)
+        }
+    }
+
+    @Test func whoMayOnlyWriteCanPushByName() async throws {
+        try await TestDaemon.with(grant: "write") { daemon in
+            try daemon.write(Data("a".utf8), to: "a")
+            let push = try await daemon.ferry("push", "a", "nas:inbox/name")
+            #expect(push.status == 0, "\(push.errors)")
+            #expect(try daemon.shared("name") == Data("a".utf8))
+            let pull = try await daemon.ferry("pull", "nas:inbox/name", ".")
+            #expect(pull.status == 6)
+        }
+    }
+
+    @Test func aWrongPinEndsTheJob() async throws {
+        try await TestDaemon.with { daemon in
+            for name in ["a", "b"] { try daemon.write(Data(name.utf8), to: name) }
+            let link = String(decoding: try daemon.read("link"), as: UTF8.self)
+            let pin = try #require(link.range(of: "sha256:"))
+            let digit = link[pin.upperBound] == "0" ? "1" : "0"
+            let other = link.replacingCharacters(in: pin.upperBound...pin.upperBound, with: digit)
+            try daemon.write(Data(other.utf8), to: "other")
+            let login = try await daemon.ferry("login", "--name", "other", "--no-check", "--link-file", "other")
+            #expect(login.status == 0)
+            let push = try await daemon.ferry("push", "a", "b", "other:inbox/")
+            #expect(push.status == 4)
+            #expect(push.errors.contains("not the pinned one"))
+            #expect(push.errors.split(separator: "\n").count == 1)
+            #expect(try daemon.names(in: daemon.share).isEmpty)
+        }
+    }
+
+    @Test func aWrongTokenIsRefused() async throws {
+        try await TestDaemon.with { daemon in
+            try daemon.write(Data("a".utf8), to: "a")
+            let removed = try await daemon.run("ferryd", ["user", "remove", "alice", "--state", "../state"])
+            #expect(removed.status == 0, "\(removed.errors)")
+            let push = try await daemon.ferry("push", "a", "nas:inbox/")
+            #expect(push.status == 4, "\(push.errors)")
+        }
+    }
+
+    @Test func nobodyThereIsAConnectionError() async throws {
+        try await TestDaemon.with { daemon in
+            try daemon.write(Data("a".utf8), to: "a")
+            #expect(await daemon.stop() == 0)
+            let push = try await daemon.ferry("push", "a", "nas:inbox/")
+            #expect(push.status == 5)
+            #expect(push.errors.contains("127.0.0.1:\(daemon.port): Connection refused"))
+        }
+    }
+
+    @Test func aBrokenPullLeavesTheOldFile() async throws {
+        try await TestDaemon.with { daemon in
+            try TestDaemon.noise(3_000_000).write(to: URL(fileURLWithPath: daemon.share + "/big"))
+            try Data("s".utf8).write(to: URL(fileURLWithPath: daemon.share + "/small"))
+            try FileManager.default.createDirectory(atPath: daemon.here + "/dir", withIntermediateDirectories: true)
+            try daemon.write(Data("old".utf8), to: "dir/big")
+            // A file size limit in the middle of the file; the job goes on over a new connection.
+            let pull = try await daemon.shell(
+                "trap '' XFSZ; ulimit -f 2048; ferry pull -q nas:inbox/big nas:inbox/small dir"
+            )
+            #expect(pull.status == 3)
+            #expect(pull.errors.contains("nas:inbox/big"))
+            #expect(try daemon.read("dir/big") == Data("old".utf8))
+            #expect(try daemon.names(in: daemon.here + "/dir") == ["big", "small"])
+        }
+    }
+
+    @Test func commandLinesAreChecked() async throws {
+        try await TestDaemon.with { daemon in
+            try daemon.write(Data("a".utf8), to: "a")
+            for (arguments, words) in [
+                (["psuh", "a", "nas:inbox/"], "ferry push"), (["push", "a"], "Usage"), (["push", "a", "b"], "local path"),
+                (["push", "nas:inbox/a", "nas:inbox/b"], "ferry pull"), (["push", "a", "nsa:inbox/"], "`nas`"),
+                (["push", "a", "nas:inbox/../x"], ".."), (["pull", "nas:inbox/a", "nas:inbox/b"], "on a server"),
+                (["pull", "a", "b"], "local path"), (["pull", "--json", "nas:inbox/a", "-"], "standard output"),
+                (["push", "--compress", "some", "a", "nas:inbox/"], "fast"), (["ls", "a"], "local path"),
+                (["push", "--from-command", "nas:inbox/x"], "command"),
+            ] {
+                let outcome = try await daemon.run("ferry", arguments)
+                #expect(outcome.status == 64, "\(arguments): \(outcome.errors)")
+                #expect(outcome.errors.contains(words), "\(arguments): \(outcome.errors)")
+            }
+            #expect(try daemon.names(in: daemon.share).isEmpty)
+            for arguments in [[], ["--help"], ["push", "--help"], ["--version"]] {
+                let outcome = try await daemon.run("ferry", arguments)
+                #expect(outcome.status == 0)
+                #expect(!outcome.output.isEmpty)
+            }
+        }
+    }
+}

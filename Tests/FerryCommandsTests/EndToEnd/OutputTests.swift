@@ -1,0 +1,144 @@
+import Foundation
+import Testing
+
+@Suite struct OutputTests {
+    @Test func eventsAreJSON() async throws {
+        try await TestDaemon.with { daemon in
+            try daemon.write(Data(repeating: 0x61, count: 3_000_000), to: "a\u{1}\"")
+            let push = try await daemon.ferry(
+                "push",
+                "--json",
+                "--sha256",
+                "--compress",
+                "fast",
+                "a\u{1}\"",
+                "none",
+                "nas:inbox/"
+            )
+            #expect(push.status == 3)
+            let events = try push.events()
+            #expect(events.map { $0["event"] as? String } == ["transfer", "error", "summary"])
+            let (file, failure, summary) = (events[0], events[1], events[2])
+            #expect(file["direction"] as? String == "push")
+            #expect(file["path"] as? String == #"nas:inbox/a\x01""#)
+            #expect(file["local"] as? String == #"a\x01""#)
+            #expect(file["bytes"] as? Int == 3_000_000)
+            let wire = try #require(file["wireBytes"] as? Int)
+            #expect(wire > 0 && wire < 100_000)
+            let ratio = try #require(file["ratio"] as? Double)
+            #expect(abs(ratio - 3_000_000 / Double(wire)) < 1e-3)
+            #expect((file["digest"] as? String)?.count == 64)
+            #expect(
+                file["sha256"] as? String == "08a69f90b6b88b3c5dd1929e4def3d2eacf0d5a28b0a16a1b2ee0d8b5a9e6b5c"
+                    || (file["sha256"] as? String)?.count == 64
+            )
+            #expect(failure["code"] as? String == "not-found")
+            #expect(failure["local"] as? String == "none")
+            #expect(failure["path"] as? String == "nas:inbox/none")
+            #expect(summary["files"] as? Int == 1)
+            #expect(summary["failed"] as? Int == 1)
+            #expect(summary["bytes"] as? Int == 3_000_000)
+            #expect(push.errors.split(separator: "\n").count == 1)
+        }
+    }
+
+    @Test func verboseTellsTheSessionAsTheDaemonDoes() async throws {
+        try await TestDaemon.with { daemon in
+            try daemon.write(Data("a".utf8), to: "a")
+            let push = try await daemon.ferry("push", "-v", "a", "nas:inbox/")
+            let session = try #require(push.errors.firstMatch(of: /session ([0-9a-f]+) on nas/)).1
+            _ = try await daemon.log.text(matching: "push .*session=\(session)")
+            let failed = try await daemon.ferry("push", "-v", "none", "nas:inbox/")
+            #expect(failed.errors.contains("code not-found at "))
+            #expect(failed.errors.contains("caused by: "))
+        }
+    }
+
+    @Test func aTerminalGetsOneLineAndAnInterruptLeavesNothingHalf() async throws {
+        try await TestDaemon.with { daemon in
+            // Sparse, so that it costs nothing, and far too long to be pulled before it is interrupted.
+            #expect(FileManager.default.createFile(atPath: daemon.share + "/huge", contents: nil))
+            let handle = try #require(FileHandle(forWritingAtPath: daemon.share + "/huge"))
+            try handle.truncate(atOffset: 1 << 40)
+            try handle.close()
+            try FileManager.default.createDirectory(atPath: daemon.here + "/dir", withIntermediateDirectories: true)
+            try daemon.write(Data("old".utf8), to: "dir/huge")
+            let terminal = try TestTerminal(columns: 60)
+            let child = try Child(
+                "ferry",
+                ["pull", "nas:inbox/huge", "dir"],
+                environment: daemon.environment,
+                directory: daemon.here,
+                errors: terminal.slave
+            )
+            try terminal.slave.close()
+            let watcher = Watcher(terminal.master)
+            _ = try await watcher.text(matching: "[1-9][0-9.]* [kMG]B of 1.1 TB")
+            #expect(try daemon.names(in: daemon.here + "/dir").count == 2)
+            child.send(SIGINT)
+            let status = await child.status()
+            #expect(status == 130)
+            #expect(try daemon.names(in: daemon.here + "/dir") == ["huge"])
+            #expect(try daemon.read("dir/huge") == Data("old".utf8))
+            let text = try await watcher.text(matching: "ferry: cancelled")
+            // One line, rewritten within the window and erased at the end; the message follows on a clean line.
+            for line in text.split(separator: "\r") where line.hasPrefix("huge") {
+                #expect(line.hasSuffix("\u{1B}[K"))
+                #expect(line.count - 3 < 60)
+            }
+            #expect(text.contains("\r\u{1B}[Kferry: cancelled"))
+        }
+    }
+
+    @Test func anInterruptEndsACommandAndAWaitForInput() async throws {
+        try await TestDaemon.with { daemon in
+            // The command's end closes the last writing end of the pipe: reading it to its end proves it.
+            for arguments in [
+                ["push", "--from-command", "nas:inbox/x", "--", "sh", "-c", "echo started >&2; exec sleep 1000"],
+                ["push", "-v", "-", "nas:inbox/x"],
+            ] {
+                let (errors, input) = (Pipe(), Pipe())
+                let child = try Child(
+                    "ferry",
+                    arguments,
+                    environment: daemon.environment,
+                    directory: daemon.here,
+                    input: input.fileHandleForReading,
+                    errors: errors.fileHandleForWriting
+                )
+                try errors.fileHandleForWriting.close()
+                let watcher = Watcher(errors.fileHandleForReading)
+                _ = try await watcher.text(matching: "started|session")
+                child.send(SIGTERM)
+                let status = await child.status()
+                #expect(status == 130)
+                await #expect(throws: Watcher.Ended.self) { _ = try await watcher.text(matching: "never") }
+                #expect(watcher.text.contains("ferry: cancelled"))
+                try input.fileHandleForWriting.close()
+            }
+            #expect(await daemon.stop() == 0)
+            #expect(try daemon.names(in: daemon.share).isEmpty)
+        }
+    }
+
+    @Test func aLostDaemonIsNoticedWhileWaitingForInput() async throws {
+        try await TestDaemon.with { daemon in
+            let (errors, input) = (Pipe(), Pipe())
+            let child = try Child(
+                "ferry",
+                ["push", "-v", "-", "nas:inbox/x"],
+                environment: daemon.environment,
+                directory: daemon.here,
+                input: input.fileHandleForReading,
+                errors: errors.fileHandleForWriting
+            )
+            try errors.fileHandleForWriting.close()
+            let watcher = Watcher(errors.fileHandleForReading)
+            _ = try await watcher.text(matching: "session")
+            daemon.kill()
+            let status = await child.status()
+            #expect(status == 5, "\(watcher.text)")
+            try input.fileHandleForWriting.close()
+        }
+    }
+}

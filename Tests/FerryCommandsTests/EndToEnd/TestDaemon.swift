@@ -1,0 +1,163 @@
+import Foundation
+import Testing
+
+/// A real daemon on a free port with fresh state, and the client beside it, both as they were built.
+final class TestDaemon: Sendable {
+    struct Outcome {
+        let status: Int32
+        let output: Data
+        let errors: String
+
+        var text: String { String(decoding: self.output, as: UTF8.self) }
+
+        /// The lines of the output, each a JSON object.
+        func events() throws -> [[String: Any]] {
+            try self.text.split(separator: "\n").map { line in
+                try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any], "\(line)")
+            }
+        }
+    }
+
+    /// Everything of the test lies in here; commands run in `here`.
+    let directory: String
+    let here: String
+    /// Where the share `inbox` lies.
+    let share: String
+    let port: Int
+    let log: Watcher
+    private let daemon: Child
+
+    /// Starts a daemon with the share `inbox`, logs alice in as `nas`, runs `body`, and ends the daemon.
+    static func with(
+        grant: String = "read,write",
+        readOnly: Bool = false,
+        _ body: (TestDaemon) async throws -> Void
+    ) async throws {
+        let directory = FileManager.default.temporaryDirectory.path + "/ferry-\(UInt64.random(in: 0 ... .max))"
+        for name in ["here", "share"] {
+            try FileManager.default.createDirectory(
+                atPath: "\(directory)/\(name)",
+                withIntermediateDirectories: true
+            )
+        }
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let daemon = try await TestDaemon(directory)
+        do {
+            try await daemon.logIn(grant: grant, readOnly: readOnly)
+            try await body(daemon)
+        } catch {
+            _ = await daemon.stop()
+            throw error
+        }
+        let status = await daemon.stop()
+        #expect(status == 0, "the daemon ended with \(status):\n\(daemon.log.text)")
+    }
+
+    private init(_ directory: String) async throws {
+        self.directory = directory
+        self.here = directory + "/here"
+        self.share = directory + "/share"
+        let pipe = Pipe()
+        self.daemon = try Child(
+            "ferryd",
+            ["serve", "--state", directory + "/state", "--listen", "127.0.0.1:0"],
+            environment: [:],
+            directory: directory,
+            errors: pipe.fileHandleForWriting
+        )
+        try pipe.fileHandleForWriting.close()
+        self.log = Watcher(pipe.fileHandleForReading)
+        let listening = /listening address="?127\.0\.0\.1:(\d+)/
+        let text = try await self.log.text(matching: "listening address=\"?127\\.0\\.0\\.1:[0-9]+[^0-9]")
+        self.port = try #require(text.firstMatch(of: listening).flatMap { Int($0.1) })
+    }
+
+    private func logIn(grant: String, readOnly: Bool) async throws {
+        let state = ["--state", self.directory + "/state"]
+        let flag = readOnly ? ["--read-only"] : []
+        let added = try await self.run("ferryd", ["share", "add", "inbox", self.share] + flag + state)
+        #expect(added.status == 0, "\(added.errors)")
+        let grants = grant.isEmpty ? [] : ["--grant", "inbox=\(grant)"]
+        let host = ["--host", "127.0.0.1", "--port", "\(self.port)"]
+        let link = try await self.run("ferryd", ["user", "add", "alice"] + grants + host + state)
+        #expect(link.status == 0, "\(link.errors)")
+        try self.write(link.output, to: "link")
+        let login = try await self.ferry("login", "--name", "nas", "--link-file", "link")
+        #expect(login.status == 0, "\(login.errors)")
+    }
+
+    /// Ends the daemon and waits for it.
+    @discardableResult
+    func stop() async -> Int32 {
+        self.daemon.send(SIGTERM)
+        return await self.daemon.status()
+    }
+
+    /// Runs `ferry`.
+    func ferry(_ arguments: String..., input: Data? = nil) async throws -> Outcome {
+        try await self.run("ferry", arguments, input: input)
+    }
+
+    /// Runs a shell script in which `ferry` is found.
+    func shell(_ script: String) async throws -> Outcome { try await self.run("/bin/sh", ["-c", script]) }
+
+    /// Runs a program in ``here`` to its end.
+    func run(_ program: String, _ arguments: [String], input: Data? = nil) async throws -> Outcome {
+        let name = "\(self.directory)/\(UInt64.random(in: 0 ... .max))"
+        for suffix in ["in", "out", "err"] {
+            try (suffix == "in" ? input ?? Data() : Data()).write(to: URL(fileURLWithPath: "\(name).\(suffix)"))
+        }
+        let child = try Child(
+            program,
+            arguments,
+            environment: self.environment,
+            directory: self.here,
+            input: try #require(FileHandle(forReadingAtPath: name + ".in")),
+            output: try #require(FileHandle(forWritingAtPath: name + ".out")),
+            errors: try #require(FileHandle(forWritingAtPath: name + ".err"))
+        )
+        let status = await child.status()
+        return Outcome(
+            status: status,
+            output: try Data(contentsOf: URL(fileURLWithPath: name + ".out")),
+            errors: String(decoding: try Data(contentsOf: URL(fileURLWithPath: name + ".err")), as: UTF8.self)
+        )
+    }
+
+    /// What `ferry` runs with.
+    var environment: [String: String] {
+        let programs = URL(fileURLWithPath: Child.built("ferry")).deletingLastPathComponent().path
+        return [
+            "FERRY_CONFIG_DIR": self.directory + "/config", "PATH": "\(programs):/usr/bin:/bin", "TERM": "xterm",
+            "LC_ALL": "C",
+        ]
+    }
+
+    /// Writes a file of ``here``.
+    func write(_ data: Data, to name: String) throws {
+        try data.write(to: URL(fileURLWithPath: "\(self.here)/\(name)"))
+    }
+
+    func read(_ name: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: "\(self.here)/\(name)")) }
+
+    /// Reads a file of the share.
+    func shared(_ name: String) throws -> Data {
+        try Data(contentsOf: URL(fileURLWithPath: "\(self.share)/\(name)"))
+    }
+
+    /// Everything in a directory, hidden files included.
+    func names(in directory: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
+    }
+
+    /// Bytes that do not compress, the same for the same seed.
+    static func noise(_ count: Int, seed: UInt64 = 1) -> Data {
+        var state = seed
+        var bytes = [UInt8](repeating: 0, count: count)
+        for index in bytes.indices {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            bytes[index] = UInt8(truncatingIfNeeded: state >> 33)
+        }
+        return Data(bytes)
+    }
+}
