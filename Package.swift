@@ -88,14 +88,17 @@ let package = Package(
         ),
         .target(
             name: "FerryTransport",
-            dependencies: ["FerryErrors", "FerryWire", "FerryProtocol", nio, posix, concurrency, ssl, crypto, x509, asn1, logging],
+            dependencies: [
+                "FerryErrors", "FerryWire", "FerryProtocol", nio, posix, concurrency, ssl, crypto, x509, asn1, logging,
+            ],
             swiftSettings: house
         ),
         // Floor 6.
         .target(
             name: "FerryServer",
             dependencies: [
-                "CLinux", "FerryErrors", "FerryWire", "FerryChunking", "FerryProtocol", "FerryFiles", "FerryCatalog", "FerryTransfer",
+                "CLinux", "FerryErrors", "FerryWire", "FerryChunking", "FerryProtocol", "FerryFiles", "FerryCatalog",
+                "FerryTransfer",
                 "FerryTransport", nio, posix, concurrency, ssl, crypto, yams, logging, lifecycle,
             ],
             swiftSettings: house
@@ -112,7 +115,8 @@ let package = Package(
         .target(
             name: "FerryCommands",
             dependencies: [
-                "CBuild", "CLinux", "FerryErrors", "FerryWire", "FerryChunking", "FerryFiles", "FerryCatalog", "FerryTransfer", "FerryServer",
+                "CBuild", "CLinux", "FerryErrors", "FerryWire", "FerryChunking", "FerryFiles", "FerryCatalog",
+                "FerryTransfer", "FerryServer",
                 "FerryClient", "FerryTransport", nio, posix, concurrency, logging, arguments,
             ],
             swiftSettings: house
@@ -132,8 +136,16 @@ let package = Package(
             dependencies: ["FerryErrors", "FerryWire", "FerryChunking", "FerryProtocol", nio],
             swiftSettings: house
         ),
-        .testTarget(name: "FerryFilesTests", dependencies: ["FerryErrors", "FerryFiles", "CLinux"], swiftSettings: house),
-        .testTarget(name: "FerryCatalogTests", dependencies: ["FerryErrors", "FerryCatalog", crypto], swiftSettings: house),
+        .testTarget(
+            name: "FerryFilesTests",
+            dependencies: ["FerryErrors", "FerryFiles", "CLinux"],
+            swiftSettings: house
+        ),
+        .testTarget(
+            name: "FerryCatalogTests",
+            dependencies: ["FerryErrors", "FerryCatalog", crypto],
+            swiftSettings: house
+        ),
         .testTarget(
             name: "FerryTransportTests",
             dependencies: ["FerryErrors", "FerryTransport", nio, posix, ssl, x509, asn1, crypto],
@@ -147,7 +159,8 @@ let package = Package(
         .testTarget(
             name: "FerryServerTests",
             dependencies: [
-                "FerryErrors", "FerryWire", "FerryChunking", "FerryCatalog", "FerryFiles", "FerryProtocol", "FerryTransfer", "FerryTransport",
+                "FerryErrors", "FerryWire", "FerryChunking", "FerryCatalog", "FerryFiles", "FerryProtocol",
+                "FerryTransfer", "FerryTransport",
                 "FerryServer", nio, posix, ssl, logging, concurrency, yams,
             ],
             swiftSettings: house
@@ -155,7 +168,8 @@ let package = Package(
         .testTarget(
             name: "FerryCommandsTests",
             dependencies: [
-                "FerryErrors", "FerryFiles", "FerryWire", "FerryChunking", "FerryProtocol", "FerryTransport", "FerryClient",
+                "FerryErrors", "FerryFiles", "FerryWire", "FerryChunking", "FerryProtocol", "FerryTransport",
+                "FerryClient",
                 "FerryCatalog", "FerryServer", "FerryCommands", "ferry", "ferryd", nio, posix, arguments,
             ],
             swiftSettings: house

@@ -160,7 +160,9 @@ class Ferry:
         return daemon
 
     def _ferryd(self, *words) -> Run:
-        return run([self.binaries / "ferryd", *words, "--state", self.state], env=self.environment)
+        # What it says to a person goes to the daemon's log.
+        with open(self.log, "ab") as log:
+            return run([self.binaries / "ferryd", *words, "--state", self.state], env=self.environment, stderr=log)
 
     def _ferry(self, *words, input_text: str = "") -> Run:
         with open(os.memfd_create("input"), "w+", encoding="utf-8") as file:

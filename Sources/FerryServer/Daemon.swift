@@ -1,4 +1,3 @@
-import UnixSignals
 import FerryCatalog
 import FerryErrors
 import FerryFiles
@@ -8,6 +7,7 @@ package import Logging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import UnixSignals
 
 /// The daemon as one service: it binds, serves until told to stop, and ends its transfers within a deadline.
 package struct Daemon: Service {

@@ -37,6 +37,7 @@ package enum Compression: String, CaseIterable, Sendable {
     ///   - raw: the block.
     ///   - ready: bytes that are wanted and not yet sent, this block included.
     ///   - sink: the connection, with its own queue.
+    /// - Returns: how to compress it, or nil.
     package func effort(for raw: UnsafeRawBufferPointer, ready: Int, sink: any FrameSink) -> Effort? {
         switch self {
         case .off: return nil

@@ -7,6 +7,10 @@ import NIOCore
 /// Receives one file: decides what it lacks, verifies every chunk by its name, writes it to its place, and commits
 /// when the recipe is complete. The same at both ends: a push at the daemon, a pull at the client.
 package final class FileReceiver {
+    /// Bytes of answers that may wait for the sender to read them. One that reads needs a thirtieth of it, for its names
+    /// are at most a window; one that only writes would have this side keep wants without end.
+    private static let answerLimit = 4 << 20
+
     private let destination: any ByteDestination
     private var machine: ReceiveMachine
     private let decompressor = BlockDecompressor()
@@ -45,6 +49,9 @@ package final class FileReceiver {
     /// - Throws: `.violation`, `.limit` or `.integrity` for what the sender may not do, and what writing fails with.
     package func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
         guard !self.isFinished else { throw FerryError(.violation, "a frame came after the end of the recipe") }
+        guard sink.queuedBytes <= Self.answerLimit else {
+            throw FerryError(.limit, "the sender does not read what it is answered")
+        }
         switch frame.body {
         case .names(let names) where frame.payload.readableBytes == 0:
             try self.namesReceived(names, sink)
@@ -92,7 +99,10 @@ package final class FileReceiver {
         case .zlib:
             raw = try self.inflate(payload, length: length)
         case .UNRECOGNIZED(let codec):
-            throw FerryError(.unsupported, "a block is compressed with codec \(codec), which this version does not know")
+            throw FerryError(
+                .unsupported,
+                "a block is compressed with codec \(codec), which this version does not know"
+            )
         }
         try self.verifyAndWrite(deliveries, raw)
         for delivery in deliveries { self.machine.chunkWritten(delivery.id, at: delivery.offset) }

@@ -13,7 +13,7 @@ package final class FileSender {
     private static let holdLimit = 8 << 20
     /// Segments between the oldest chunk held and the one read last. Each chunk keeps its whole segment in memory, so
     /// that few wanted ones among many that are had would otherwise hold many times their own bytes.
-    private static let segmentLimit = 16
+    private static let segmentLimit = 8
 
     private var reader: SourceReader
     private var machine: SendMachine
@@ -91,7 +91,8 @@ package final class FileSender {
 
     private var mayHoldMore: Bool {
         let oldest = self.builder.oldestSegment ?? self.undecided.first?.number ?? self.unnamed.first?.number
-        return self.heldBytes < Self.holdLimit && self.reader.number - (oldest ?? self.reader.number) < Self.segmentLimit
+        return self.heldBytes < Self.holdLimit
+            && self.reader.number - (oldest ?? self.reader.number) < Self.segmentLimit
     }
 
     private func decide(_ isWanted: Bool) {

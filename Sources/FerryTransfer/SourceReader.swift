@@ -19,7 +19,8 @@ struct SourceReader {
         let length: Int
     }
 
-    private static let segmentLength = 1 << 20
+    /// Bytes of a segment, what is left of the one before included: a power of two, for that is what is allocated.
+    private static let segmentLength = 2 << 20
 
     private let source: any ByteSource
     private var chunker: GearChunker
@@ -47,11 +48,11 @@ struct SourceReader {
     /// - Returns: the chunks that it completes, perhaps none.
     /// - Throws: what reading fails with, `.sourceChanged` once there is more than the source said.
     mutating func next() throws(FerryError) -> [Chunk] {
-        var segment = ByteBufferAllocator().buffer(capacity: self.rest.readableBytes + Self.segmentLength)
+        var segment = ByteBufferAllocator().buffer(capacity: Self.segmentLength)
         segment.writeImmutableBuffer(self.rest)
         let fresh = segment.writerIndex
         self.rest = ByteBuffer()
-        while !self.isAtEnd, segment.writerIndex < fresh + Self.segmentLength {
+        while !self.isAtEnd, segment.writableBytes > 0 {
             if try self.fill(&segment) == 0 { self.isAtEnd = true }
         }
         self.bytesRead += Int64(segment.writerIndex - fresh)
@@ -101,7 +102,8 @@ struct SourceReader {
     private mutating func cut(_ segment: ByteBuffer) -> Int? {
         guard segment.readableBytes > 0 else { return nil }
         let isAtEnd = self.isAtEnd
-        return unsafe segment.withUnsafeReadableBytes { bytes in unsafe self.chunker.nextCut(in: bytes, atEnd: isAtEnd) }
+        return unsafe segment.withUnsafeReadableBytes { bytes in unsafe self.chunker.nextCut(in: bytes, atEnd: isAtEnd)
+        }
     }
 
     /// Neighbours of the given lengths, from the start of `bytes`.

@@ -116,7 +116,8 @@ package final class FrameHandler: ChannelDuplexHandler {
         }
     }
 
-    package func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+    package func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?)
+    {
         switch event {
         case let event as SetReading:
             self.isPaused = !event.isReading
@@ -174,7 +175,11 @@ package final class FrameHandler: ChannelDuplexHandler {
             context.close(promise: nil)
         case .busy:
             if now - self.lastDrain > self.deadlines.transfer {
-                self.fail(Self.late("the peer took no bytes", self.deadlines.transfer), context: context, canTell: false)
+                self.fail(
+                    Self.late("the peer took no bytes", self.deadlines.transfer),
+                    context: context,
+                    canTell: false
+                )
             } else if !self.isPaused, now - self.lastRead > self.deadlines.transfer {
                 self.fail(Self.late("the peer was silent", self.deadlines.transfer), context: context)
             } else if queued == 0, now - self.lastWrite > self.deadlines.keepAlive {

@@ -10,8 +10,6 @@ import Synchronization
 package final class OperationRunner: Sendable {
     /// Bytes of unprocessed frames at which reading from the socket pauses: the block window and some headers.
     private static let pauseAbove = 6 << 20
-    /// What a frame costs beyond its bytes.
-    private static let frameOverhead = 512
     /// Pieces after which others get the thread: some 30 ms.
     private static let turn = 16
 
@@ -21,6 +19,7 @@ package final class OperationRunner: Sendable {
         var isPaused = false
         var isScheduled = false
         var isAgain = false
+        var cancellation: FerryError?
         var isDone = false
     }
 
@@ -63,19 +62,21 @@ package final class OperationRunner: Sendable {
     }
 
     /// Has the operation proceed: at the start, and whenever the connection has drained.
-    package func wake() {
+    package func wake() { self.wake(cancellation: nil) }
+
+    /// Ends the operation from outside: the connection is gone, or is about to end. Frames that came before still
+    /// count, so that a peer may close as soon as it has sent its last one.
+    package func cancel(_ error: FerryError) { self.wake(cancellation: error) }
+
+    private func wake(cancellation: FerryError?) {
         let schedule = self.inbox.withLock { inbox in
             guard !inbox.isDone else { return false }
+            if inbox.cancellation == nil { inbox.cancellation = cancellation }
             inbox.isAgain = true
             defer { inbox.isScheduled = true }
             return !inbox.isScheduled
         }
         if schedule { self.schedule() }
-    }
-
-    /// Ends the operation from outside: the connection is gone, or is about to end.
-    package func cancel(_ error: FerryError) {
-        self.pool.submit { _ in self.end(error, canGoOn: false) }
     }
 
     private func schedule() {
@@ -86,21 +87,23 @@ package final class OperationRunner: Sendable {
 
     private func run() {
         for _ in 0..<Self.turn {
-            let (frames, resume) = self.inbox.withLock { inbox in
+            let (frames, resume, cancellation) = self.inbox.withLock { inbox in
                 defer {
                     inbox.frames = []
                     inbox.bytes = 0
                     inbox.isPaused = false
                     inbox.isAgain = false
                 }
-                return (inbox.frames, inbox.isPaused)
+                return (inbox.frames, inbox.isPaused, inbox.cancellation)
             }
+            if let cancellation, frames.isEmpty { return self.end(cancellation, canGoOn: false) }
             if resume { self.connection.setReading(true) }
             do throws(FerryError) {
                 switch try self.step(frames) {
                 case nil: return
                 case .finished: return self.end(nil, canGoOn: true)
                 case .more: continue
+                case .waiting where cancellation != nil: continue
                 case .waiting:
                     let mayRest = self.inbox.withLock { inbox in
                         guard !inbox.isAgain, inbox.frames.isEmpty else { return false }

@@ -198,7 +198,8 @@ import Testing
         }
     }
 
-    @Test(arguments: requests + others + [hello(), failure]) func onceClosedEverythingIsDiscarded(_ frame: Frame) throws {
+    @Test(arguments: requests + others + [hello(), failure]) func onceClosedEverythingIsDiscarded(_ frame: Frame) throws
+    {
         var machine = try Self.operating()
         machine.closed()
         guard case .discard = try machine.received(frame) else {

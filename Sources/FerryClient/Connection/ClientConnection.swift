@@ -18,7 +18,7 @@ package final class ClientConnection: FrameReceiver {
     }
 
     /// How long an operation whose connection is lost may take to notice.
-    private static let patience = TimeAmount.seconds(2)
+    private static let patience = TimeAmount.seconds(1)
 
     private let connection: FrameConnection
     private let pool: NIOThreadPool
@@ -53,6 +53,7 @@ package final class ClientConnection: FrameReceiver {
     ///   - group: one loop is enough.
     ///   - pool: threads that may block.
     ///   - deadlines: how long the daemon may be silent.
+    /// - Returns: A connection that is logged in.
     /// - Throws: `.connection`, `.timeout`, `.wrongPin`, `.authentication`, or what the daemon refuses with.
     package static func connect(
         to login: Login,
@@ -67,7 +68,6 @@ package final class ClientConnection: FrameReceiver {
         let tls = try login.isPlain ? nil : TLSContexts.client()
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(deadlines.handshake)
-            .channelOption(ChannelOptions.socketOption(.tcp_nodelay), value: 1)
             .channelOption(ChannelOptions.recvAllocator, value: FrameConnection.receiveAllocator)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -107,6 +107,7 @@ package final class ClientConnection: FrameReceiver {
     /// Runs one operation to its end.
     ///
     /// - Parameter operation: used by nobody else from here on.
+    /// - Returns: What it did.
     /// - Throws: what it fails with; afterwards ``isOpen`` tells whether the connection can go on.
     package func perform(_ operation: sending any FrameOperation) async throws -> TransferSummary {
         let done = self.connection.channel.eventLoop.makePromise(of: TransferSummary.self)
@@ -179,11 +180,13 @@ package final class ClientConnection: FrameReceiver {
     package func connectionFailed(_ error: FerryError) { self.connectionClosed(error) }
 
     package func connectionClosed(_ error: FerryError?) {
-        let lost = error ?? FerryError(
-            .connection,
-            "\(self.name) closed the connection",
-            remedy: "run the same command again"
-        )
+        let lost =
+            error
+            ?? FerryError(
+                .connection,
+                "\(self.name) closed the connection",
+                remedy: "run the same command again"
+            )
         let before = self.state.withLock { state in
             let before = state
             if case .closed = state { return before }

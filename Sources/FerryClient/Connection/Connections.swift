@@ -20,6 +20,7 @@ package final class Connections {
     /// The open connection to a server, or a new one.
     ///
     /// - Parameter server: from the user's book.
+    /// - Returns: A connection that was open a moment ago.
     /// - Throws: as ``ClientConnection/connect(to:agent:group:pool:deadlines:)`` does.
     package func connection(to server: ServerEntry) async throws -> ClientConnection {
         if let connection = self.connections[server.name], connection.isOpen { return connection }

@@ -8,6 +8,7 @@ extension ClientConnection {
     /// Asks what a path is; links are followed.
     ///
     /// - Parameter path: a file, a directory or a share.
+    /// - Returns: One entry, as the daemon tells it.
     /// - Throws: `.notFound`, `.denied` and what else the daemon refuses with.
     package func stat(_ path: RemotePath) async throws -> WireEntry {
         let found = Mutex<WireEntry?>(nil)

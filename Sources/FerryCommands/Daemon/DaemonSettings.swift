@@ -9,6 +9,7 @@ enum DaemonSettings {
     ///   - state: the state directory's paths.
     ///   - environment: of the process.
     ///   - flags: of the command line.
+    /// - Returns: the settings, checked.
     /// - Throws: `.configuration` naming file, line and reason; `.notFound` for a file that was named and is missing.
     static func load(
         file: String?,
@@ -20,7 +21,7 @@ enum DaemonSettings {
         let bytes: [UInt8]?
         do throws(FerryError) {
             bytes = try Directories.readFile(path, limit: ConfigurationFile.maximumLength)
-        } catch where error.code == .notFound && file == nil {
+        } catch  where error.code == .notFound && file == nil {
             bytes = nil
         }
         var parsed: ConfigurationFile?

@@ -6,7 +6,10 @@ import Glibc
 
 /// `--state`, which every ferryd command takes.
 struct StateOptions: ParsableArguments {
-    @Option(name: .customLong("state"), help: "State directory (else FERRY_STATE, $STATE_DIRECTORY, /var/lib/ferry or XDG).")
+    @Option(
+        name: .customLong("state"),
+        help: "State directory (else FERRY_STATE, $STATE_DIRECTORY, /var/lib/ferry or XDG)."
+    )
     var flag: String?
 
     /// The directory that is meant.

@@ -19,6 +19,7 @@ package enum RawArguments {
     /// A string that stands for `bytes`; their own text wherever they are UTF-8.
     ///
     /// - Parameter bytes: an argument.
+    /// - Returns: What ``bytes(_:)`` takes back.
     package static func text(_ bytes: [UInt8]) -> String {
         if let text = String(validating: bytes, as: UTF8.self), !text.unicodeScalars.contains(where: self.isCarrier) {
             return text
@@ -40,6 +41,7 @@ package enum RawArguments {
     /// The bytes that ``text(_:)`` took.
     ///
     /// - Parameter text: an argument as the parser returned it.
+    /// - Returns: Any bytes.
     package static func bytes(_ text: String) -> [UInt8] {
         var bytes: [UInt8] = []
         for scalar in text.unicodeScalars {
@@ -55,6 +57,7 @@ package enum RawArguments {
     /// An argument, escaped for a message.
     ///
     /// - Parameter text: an argument as the parser returned it.
+    /// - Returns: Printable text.
     package static func shown(_ text: String) -> String { Escaping.escape(self.bytes(text)) }
 
     private static func isCarrier(_ scalar: Unicode.Scalar) -> Bool { scalar.value >= self.base }

@@ -53,7 +53,6 @@ struct Listeners {
                 bootstrap =
                     bootstrap
                     .serverChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
-                    .childChannelOption(ChannelOptions.socketOption(.tcp_nodelay), value: 1)
                 if host.contains(":") {
                     let only = ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only)
                     bootstrap = bootstrap.serverChannelOption(only, value: 1)
@@ -82,7 +81,10 @@ struct Listeners {
         let connection = FrameConnection(channel: channel)
         let session = Session(connection: connection, services: services)
         if let reason = services.sessions.add(session, host: session.host) {
-            services.log.notice("connection refused", metadata: ["address": "\(session.address)", "reason": "\(reason)"])
+            services.log.notice(
+                "connection refused",
+                metadata: ["address": "\(session.address)", "reason": "\(reason)"]
+            )
             throw FerryError(.limit, reason)
         }
         channel.closeFuture.whenComplete { _ in services.sessions.remove(session) }

@@ -77,7 +77,8 @@ package final class Session: FrameReceiver {
     package func frameReceived(_ frame: Frame) {
         do throws(FerryError) {
             let action = try self.state.withLock { state in
-                do throws(FerryError) { return Result<_, FerryError>.success(try state.machine.received(frame)) } catch {
+                do throws(FerryError) { return Result<_, FerryError>.success(try state.machine.received(frame)) } catch
+                {
                     return .failure(error)
                 }
             }.get()
@@ -112,7 +113,8 @@ package final class Session: FrameReceiver {
             metadata: [
                 "session": "\(self.id)", "address": "\(self.address)", "user": "\(identity?.user.text ?? "-")",
                 "transfers": "\(transfers)", "received": "\(traffic.received)", "sent": "\(traffic.sent)",
-                "seconds": "\(Self.seconds(since: self.started))", "reason": "\(reason?.message ?? "closed by the client")",
+                "seconds": "\(Self.seconds(since: self.started))",
+                "reason": "\(reason?.message ?? "closed by the client")",
             ]
         )
     }

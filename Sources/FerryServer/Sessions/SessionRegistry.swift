@@ -105,7 +105,7 @@ package final class SessionRegistry: LiveSessions {
     }
 
     /// Cuts every session that is left.
-    func cut() {
+    package func cut() {
         for session in self.state.withLock({ Array($0.sessions.values) }) { session.cut(Self.shuttingDown) }
     }
 

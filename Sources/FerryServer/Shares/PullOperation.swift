@@ -1,7 +1,7 @@
 import FerryCatalog
-import FerryFiles
 import FerryChunking
 import FerryErrors
+import FerryFiles
 import FerryProtocol
 import FerryTransfer
 import FerryWire

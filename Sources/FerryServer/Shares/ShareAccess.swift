@@ -24,6 +24,7 @@ struct ShareAccess {
     ///   - path: as it came.
     ///   - rights: what the request needs.
     ///   - allowRoot: whether the share itself may be meant.
+    /// - Returns: the share's root and the path beneath it.
     /// - Throws: `.invalidPath`; `.denied` for a share that does not exist or is not granted, with one answer for
     ///   both; `.readOnly` for writing to a read-only share.
     func locate(_ path: Data, _ rights: Rights, allowRoot: Bool = false) throws(FerryError) -> ShareLocation {
@@ -33,7 +34,8 @@ struct ShareAccess {
         guard let text = String(validating: bytes[..<slash], as: UTF8.self) else { throw self.refusal(bytes[..<slash]) }
         let name: Name
         do throws(FerryError) { name = try Name(text) } catch { throw self.refusal(bytes[..<slash]) }
-        guard let (share, granted) = try self.services.catalog.rights(user: self.user, share: name), !granted.isEmpty else {
+        guard let (share, granted) = try self.services.catalog.rights(user: self.user, share: name), !granted.isEmpty
+        else {
             throw self.refusal(bytes[..<slash])
         }
         if share.readOnly, rights.contains(.write) {

@@ -1,6 +1,6 @@
-import FerryFiles
 import FerryCatalog
 import FerryErrors
+import FerryFiles
 import FerryProtocol
 import FerryTransfer
 import FerryWire
@@ -33,7 +33,11 @@ final class SimpleOperation: FrameOperation {
         SimpleOperation { sink throws(FerryError) in
             let location = try access.locate(request.path, .read, allowRoot: true)
             let info = try location.root.info(location.path)
-            sink.send(.entries([WireEntry(name: location.path.lastComponent ?? Array(location.share.name.text.utf8), info: info)]))
+            sink.send(
+                .entries([
+                    WireEntry(name: location.path.lastComponent ?? Array(location.share.name.text.utf8), info: info)
+                ])
+            )
         }
     }
 

@@ -40,21 +40,17 @@ final class DaemonProgram: Sendable {
         for path in [outputPath, name + ".err"] where path.hasPrefix(self.directory) {
             try Data().write(to: URL(fileURLWithPath: path))
         }
-        let process = Process()
-        let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        process.executableURL = URL(fileURLWithPath: program).deletingLastPathComponent().appending(path: "ferryd")
-        process.arguments = arguments
-        process.environment = ["FERRY_STATE": self.state]
-        process.currentDirectoryURL = URL(fileURLWithPath: self.directory)
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle(forWritingAtPath: outputPath)
-        process.standardError = FileHandle(forWritingAtPath: name + ".err")
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            process.terminationHandler = { _ in continuation.resume() }
-            do { try process.run() } catch { continuation.resume(throwing: error) }
-        }
+        let child = try Child(
+            "ferryd",
+            arguments,
+            environment: ["FERRY_STATE": self.state],
+            directory: self.directory,
+            output: FileHandle(forWritingAtPath: outputPath) ?? .nullDevice,
+            errors: FileHandle(forWritingAtPath: name + ".err") ?? .nullDevice
+        )
+        let status = await child.status()
         return Outcome(
-            status: process.terminationStatus,
+            status: status,
             output: output == nil ? try Self.read(outputPath) : "",
             errors: try Self.read(name + ".err")
         )

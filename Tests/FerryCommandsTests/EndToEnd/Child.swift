@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Synchronization
 
 /// A real process of a test: ended by force should it hang, and never waited for by sleeping.
@@ -6,14 +7,11 @@ final class Child: Sendable {
     /// Seconds after which a process counts as hanging; far more than any of them needs.
     private static let patience = 60.0
 
-    private let process: Process
+    private let process: pid_t
+    private let hasEnded: Ended
     private let ends: AsyncStream<Int32>
 
-    /// - Parameters:
-    ///   - program: a name beside the tests, or an absolute path.
-    ///   - arguments: without the program's name.
-    ///   - environment: the whole of it.
-    ///   - directory: to run in.
+    /// Starts `program`, a name beside the tests or an absolute path, with no more than this environment.
     init(
         _ program: String,
         _ arguments: [String],
@@ -23,26 +21,26 @@ final class Child: Sendable {
         output: FileHandle = .nullDevice,
         errors: FileHandle = .nullDevice
     ) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program.hasPrefix("/") ? program : Self.built(program))
-        process.arguments = arguments
-        process.environment = environment
-        process.currentDirectoryURL = URL(fileURLWithPath: directory)
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = errors
+        let process = try Spawn.start(
+            program.hasPrefix("/") ? program : Self.built(program),
+            arguments,
+            environment: environment,
+            directory: directory,
+            input: input,
+            output: output,
+            errors: errors
+        )
         let (ends, continuation) = AsyncStream.makeStream(of: Int32.self)
-        process.terminationHandler = { process in
-            let isKilled = process.terminationReason == .uncaughtSignal
-            continuation.yield(process.terminationStatus + (isKilled ? 128 : 0))
-            continuation.finish()
-        }
         self.process = process
         self.ends = ends
-        try process.run()
-        DispatchQueue.global().asyncAfter(deadline: .now() + Self.patience) { [weak process] in
-            if let process, process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        let hasEnded = Ended()
+        self.hasEnded = hasEnded
+        Spawn.wait(process) { status in
+            hasEnded.store()
+            continuation.yield(status)
+            continuation.finish()
         }
+        DispatchQueue.global().asyncAfter(deadline: .now() + Self.patience) { [weak self] in self?.send(SIGKILL) }
     }
 
     /// The path of a program that was built with the tests.
@@ -59,7 +57,14 @@ final class Child: Sendable {
         return -1
     }
 
-    func send(_ signal: Int32) { kill(self.process.processIdentifier, signal) }
+    /// Nothing is sent to a process that has ended, whose id may be another's.
+    func send(_ signal: Int32) { self.hasEnded.unlessStored { kill(self.process, signal) } }
+
+    private final class Ended: Sendable {
+        private let value = Mutex(false)
+        func store() { self.value.withLock { $0 = true } }
+        func unlessStored(_ act: () -> Void) { self.value.withLock { if !$0 { act() } } }
+    }
 }
 
 /// Reads a pipe or a terminal on a thread of its own, and tells when a text has come.
@@ -77,9 +82,15 @@ final class Watcher: Sendable {
     /// - Parameter handle: read to its end, and then closed.
     init(_ handle: FileHandle) {
         Thread.detachNewThread {
-            // A terminal's reading end fails with EIO once the other end is closed.
-            while let data = try? handle.read(upToCount: 4096), !data.isEmpty { self.add(data) }
-            self.end()
+            // read(2), because the handle's own method waits until its buffer is full.
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            while true {
+                let count = read(handle.fileDescriptor, &buffer, buffer.count)
+                if count < 0, errno == EINTR { continue }
+                // A terminal's reading end fails with EIO once the other end is closed.
+                guard count > 0 else { return self.end() }
+                self.add(Data(buffer[..<count]))
+            }
         }
     }
 

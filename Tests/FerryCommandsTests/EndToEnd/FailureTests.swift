@@ -9,7 +9,7 @@ import Testing
             let push = try await daemon.ferry("push", "-q", "a", "missing", "dir", "b", "nas:inbox/")
             #expect(push.status == 3)
             let lines = push.errors.split(separator: "\n")
-            #expect(lines.count == 2)
+            try #require(lines.count == 2, "\(push.errors)")
             #expect(lines[0].contains("missing: no such file"))
             #expect(lines[1].contains("dir: it is a directory"))
             #expect(try daemon.names(in: daemon.share) == ["a", "b"])
@@ -115,11 +115,38 @@ import Testing
         }
     }
 
+    @Test func aJobThatLosesItsDaemonNamesWhatIsNotDone() async throws {
+        try await TestDaemon.with { daemon in
+            try Data("s".utf8).write(to: URL(fileURLWithPath: daemon.share + "/small"))
+            try daemon.makeHugeFile("huge")
+            try FileManager.default.createDirectory(atPath: daemon.here + "/dir", withIntermediateDirectories: true)
+            let errors = Pipe()
+            let child = try Child(
+                "ferry",
+                ["pull", "nas:inbox/small", "nas:inbox/huge", "nas:inbox/last", "nas:inbox/very-last", "dir"],
+                environment: daemon.environment,
+                directory: daemon.here,
+                errors: errors.fileHandleForWriting
+            )
+            try errors.fileHandleForWriting.close()
+            let watcher = Watcher(errors.fileHandleForReading)
+            _ = try await watcher.text(matching: "-> dir/small")
+            daemon.kill()
+            #expect(await child.status() == 3)
+            let text = try await watcher.text(matching: "1 file, 3 failed")
+            #expect(text.contains("ferry: nas:inbox/huge: "))
+            #expect(text.contains("ferry: nas:inbox/last: cannot connect to 127.0.0.1"))
+            #expect(text.contains("ferry: nas:inbox/very-last: not transferred"))
+            #expect(try daemon.names(in: daemon.here + "/dir") == ["small"])
+        }
+    }
+
     @Test func commandLinesAreChecked() async throws {
         try await TestDaemon.with { daemon in
             try daemon.write(Data("a".utf8), to: "a")
             for (arguments, words) in [
-                (["psuh", "a", "nas:inbox/"], "ferry push"), (["push", "a"], "Usage"), (["push", "a", "b"], "local path"),
+                (["psuh", "a", "nas:inbox/"], "ferry push"), (["push", "a"], "Usage"),
+                (["push", "a", "b"], "local path"),
                 (["push", "nas:inbox/a", "nas:inbox/b"], "ferry pull"), (["push", "a", "nsa:inbox/"], "`nas`"),
                 (["push", "a", "nas:inbox/../x"], ".."), (["pull", "nas:inbox/a", "nas:inbox/b"], "on a server"),
                 (["pull", "a", "b"], "local path"), (["pull", "--json", "nas:inbox/a", "-"], "standard output"),

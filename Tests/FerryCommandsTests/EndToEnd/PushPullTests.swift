@@ -1,4 +1,3 @@
-import FerryChunking
 import Foundation
 import Testing
 
@@ -85,7 +84,9 @@ import Testing
             #expect(full.status == 1)
             #expect(full.errors.contains("cannot write standard output"))
             // A reader that goes away is an error with words, not a death by SIGPIPE.
-            let closed = try await daemon.shell("{ ferry pull nas:inbox/stream -; echo $? >&2; } | head -c 1 > /dev/null")
+            let closed = try await daemon.shell(
+                "{ ferry pull nas:inbox/stream -; echo $? >&2; } | head -c 1 > /dev/null"
+            )
             #expect(closed.errors.contains("cannot write standard output"))
             #expect(closed.errors.hasSuffix("1\n"))
         }
@@ -157,10 +158,10 @@ import Testing
             try daemon.write(Data("new".utf8), to: "x")
             #expect(try await daemon.ferry("push", "x", "nas:inbox/").status == 0)
             try daemon.write(Data("old".utf8), to: "file")
-            try FileManager.default.createSymbolicLink(atPath: daemon.here + "/link", withDestinationPath: "file")
-            #expect(try await daemon.ferry("pull", "nas:inbox/x", "link").status == 0)
+            try FileManager.default.createSymbolicLink(atPath: daemon.here + "/symlink", withDestinationPath: "file")
+            #expect(try await daemon.ferry("pull", "nas:inbox/x", "symlink").status == 0)
             #expect(try daemon.read("file") == Data("new".utf8))
-            #expect(try FileManager.default.destinationOfSymbolicLink(atPath: daemon.here + "/link") == "file")
+            #expect(try FileManager.default.destinationOfSymbolicLink(atPath: daemon.here + "/symlink") == "file")
             let fifo = try await daemon.shell("mkfifo pipe; ferry pull nas:inbox/x pipe")
             #expect(fifo.status == 64)
         }

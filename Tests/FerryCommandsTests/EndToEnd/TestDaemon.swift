@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 /// A real daemon on a free port with fresh state, and the client beside it, both as they were built.
@@ -26,6 +27,8 @@ final class TestDaemon: Sendable {
     let port: Int
     let log: Watcher
     private let daemon: Child
+    private let ended = Mutex<Int32?>(nil)
+    private let wasKilled = Mutex(false)
 
     /// Starts a daemon with the share `inbox`, logs alice in as `nas`, runs `body`, and ends the daemon.
     static func with(
@@ -33,6 +36,8 @@ final class TestDaemon: Sendable {
         readOnly: Bool = false,
         _ body: (TestDaemon) async throws -> Void
     ) async throws {
+        await Gate.shared.enter()
+        defer { Task { await Gate.shared.leave() } }
         let directory = FileManager.default.temporaryDirectory.path + "/ferry-\(UInt64.random(in: 0 ... .max))"
         for name in ["here", "share"] {
             try FileManager.default.createDirectory(
@@ -50,7 +55,7 @@ final class TestDaemon: Sendable {
             throw error
         }
         let status = await daemon.stop()
-        #expect(status == 0, "the daemon ended with \(status):\n\(daemon.log.text)")
+        #expect(status == (daemon.wasKilled.withLock { $0 } ? 128 + SIGKILL : 0), "\(daemon.log.text)")
     }
 
     private init(_ directory: String) async throws {
@@ -86,11 +91,21 @@ final class TestDaemon: Sendable {
         #expect(login.status == 0, "\(login.errors)")
     }
 
-    /// Ends the daemon and waits for it.
-    @discardableResult
+    /// Ends the daemon, unless it has ended, and waits for it.
+    ///
+    /// - Returns: its exit status.
     func stop() async -> Int32 {
+        if let status = self.ended.withLock({ $0 }) { return status }
         self.daemon.send(SIGTERM)
-        return await self.daemon.status()
+        let status = await self.daemon.status()
+        self.ended.withLock { $0 = status }
+        return status
+    }
+
+    /// Takes the daemon away at once.
+    func kill() {
+        self.wasKilled.withLock { $0 = true }
+        self.daemon.send(SIGKILL)
     }
 
     /// Runs `ferry`.
@@ -145,6 +160,14 @@ final class TestDaemon: Sendable {
         try Data(contentsOf: URL(fileURLWithPath: "\(self.share)/\(name)"))
     }
 
+    /// Makes a file of 1 TiB in the share: sparse, so that it costs nothing, and far too long to be pulled in a test.
+    func makeHugeFile(_ name: String) throws {
+        try Data().write(to: URL(fileURLWithPath: "\(self.share)/\(name)"))
+        let handle = try #require(FileHandle(forWritingAtPath: "\(self.share)/\(name)"))
+        try handle.truncate(atOffset: 1 << 40)
+        try handle.close()
+    }
+
     /// Everything in a directory, hidden files included.
     func names(in directory: String) throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
@@ -159,5 +182,27 @@ final class TestDaemon: Sendable {
             bytes[index] = UInt8(truncatingIfNeeded: state >> 33)
         }
         return Data(bytes)
+    }
+}
+
+/// Lets a few daemons run at once: tests start together, and each brings several processes.
+private actor Gate {
+    static let shared = Gate(4)
+
+    private var free: Int
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    private init(_ free: Int) { self.free = free }
+
+    func enter() async {
+        if self.free > 0 {
+            self.free -= 1
+        } else {
+            await withCheckedContinuation { self.waiting.append($0) }
+        }
+    }
+
+    func leave() {
+        if self.waiting.isEmpty { self.free += 1 } else { self.waiting.removeFirst().resume() }
     }
 }

@@ -14,7 +14,8 @@ import Testing
             let client = try await RawClient.logIn(daemon)
             let path = Data("archive/file".utf8)
             for request in [
-                RawClient.push("archive/file", size: 0), .remove(path: path), .makeDirectory(path: path, makeParents: true),
+                RawClient.push("archive/file", size: 0), .remove(path: path),
+                .makeDirectory(path: path, makeParents: true),
             ] {
                 try await client.send(request)
                 #expect(try await client.failure() == .readOnly)
@@ -32,7 +33,8 @@ import Testing
             _ = try await client.welcome()
             let path = Data("inbox/file".utf8)
             for request in [
-                RawClient.push("inbox/file", size: 0), .remove(path: path), .makeDirectory(path: path, makeParents: false),
+                RawClient.push("inbox/file", size: 0), .remove(path: path),
+                .makeDirectory(path: path, makeParents: false),
                 RawClient.push("archive/file", size: 0), .pull(path: Data("archive/file".utf8), compression: .off),
             ] {
                 try await client.send(request)
@@ -159,7 +161,9 @@ import Testing
             try daemon.catalog.removeToken(user: try Name("alice"), token: "gone")
             var answers: Set<[UInt8]> = []
             let unknown = String(daemon.token.reversed())
-            for token in [expired, revoked, unknown, "", "malformed", String(repeating: "x", count: 3000), "\u{0}\u{7F}ü"] {
+            for token in [
+                expired, revoked, unknown, "", "malformed", String(repeating: "x", count: 3000), "\u{0}\u{7F}ü",
+            ] {
                 let client = try await RawClient.connect(port: daemon.port)
                 try await client.send(RawClient.hello(token))
                 let answer = try #require(await client.next())

@@ -11,7 +11,9 @@ import Testing
     // MARK: Caps
 
     @Test func theCapOfAllConnectionsAtItsLimitAndOnePast() async throws {
-        try await LiveDaemon.run { $0.limits.connections = 3 } _: { daemon in
+        try await LiveDaemon.run {
+            $0.limits.connections = 3
+        } _: { daemon in
             var clients: [RawClient] = []
             for _ in 0..<3 { clients.append(try await .logIn(daemon)) }
             let refused = try await RawClient.connect(port: daemon.port)
@@ -28,7 +30,9 @@ import Testing
     }
 
     @Test func theCapPerAddressLeavesRoomForOtherAddresses() async throws {
-        try await LiveDaemon.run { $0.limits.connectionsPerAddress = 2 } _: { daemon in
+        try await LiveDaemon.run {
+            $0.limits.connectionsPerAddress = 2
+        } _: { daemon in
             let clients = try await [RawClient.logIn(daemon), .logIn(daemon)]
             let refused = try await RawClient.connect(port: daemon.port)
             await refused.closed()
@@ -63,7 +67,9 @@ import Testing
     }
 
     @Test func aConnectionThatIsBeingEndedStillCounts() async throws {
-        try await LiveDaemon.run { $0.limits.connections = 1 } _: { daemon in
+        try await LiveDaemon.run {
+            $0.limits.connections = 1
+        } _: { daemon in
             // It is told why, and keeps the connection open all the same.
             let rude = try await RawClient.connect(port: daemon.port)
             try await rude.send(.keepAlive)
@@ -79,7 +85,9 @@ import Testing
     // MARK: Deadlines
 
     @Test func aClientThatSaysNothing() async throws {
-        try await LiveDaemon.run { $0.timeouts.handshake = .milliseconds(300) } _: { daemon in
+        try await LiveDaemon.run {
+            $0.timeouts.handshake = .milliseconds(300)
+        } _: { daemon in
             let client = try await RawClient.connect(port: daemon.port)
             #expect(try await client.failure() == .timeout)
             // The daemon closes by itself.
@@ -89,13 +97,16 @@ import Testing
     }
 
     @Test func aClientThatSendsOneByteAtATime() async throws {
-        try await LiveDaemon.run { $0.timeouts.handshake = .milliseconds(300) } _: { daemon in
+        try await LiveDaemon.run {
+            $0.timeouts.handshake = .milliseconds(300)
+        } _: { daemon in
             let client = try await RawClient.connect(port: daemon.port)
             let bytes = NIOLoopBoundBox<ByteBuffer>.makeBoxSendingValue(
                 try RawClient.hello(daemon.token).encoded(),
                 eventLoop: client.channel.eventLoop
             )
-            let trickle = client.channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(10)) { _ in
+            let trickle = client.channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(10)) {
+                _ in
                 if let byte = bytes.value.readSlice(length: 1) { client.sendInVain(byte) }
             }
             await client.closed()
@@ -105,7 +116,9 @@ import Testing
     }
 
     @Test func aClientThatAsksForNothing() async throws {
-        try await LiveDaemon.run { $0.timeouts.idle = .milliseconds(300) } _: { daemon in
+        try await LiveDaemon.run {
+            $0.timeouts.idle = .milliseconds(300)
+        } _: { daemon in
             let client = try await RawClient.logIn(daemon)
             try await client.expectEnd(.timeout)
         }
@@ -133,9 +146,7 @@ import Testing
             try await client.send(RawClient.push("inbox/file", size: 0))
             try await client.ready()
             // The daemon says that it lives: after ten times, more than twice the deadline has passed.
-            let beats = client.channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(50)) { _ in
-                if let frame = try? Frame.keepAlive.encoded() { client.sendInVain(frame) }
-            }
+            let beats = client.keepAlive(every: .milliseconds(50))
             for _ in 0..<10 { #expect(await client.nextKeepAlive()) }
             beats.cancel()
             try await client.send(RawClient.end([]))
@@ -144,16 +155,18 @@ import Testing
         }
     }
 
-    /// It wants 8 MiB, more than the kernel buffers, and takes none of them.
+    /// It wants 7 MiB, more than the kernel buffers, and takes none of them.
     @Test func aClientThatNeverReadsDuringAPull() async throws {
         try await LiveDaemon.run { settings in
+            settings.limits.window = 64 << 20
             settings.timeouts.transfer = .milliseconds(400)
             settings.timeouts.keepAlive = .milliseconds(100)
+            settings.limits.window = 16 << 20
         } _: { daemon in
             var generator = SeededGenerator(seed: 41)
             try Data(generator.bytes(32 << 20)).write(to: URL(filePath: daemon.inbox + "/large"))
             let client = try await RawClient.connect(port: daemon.port)
-            let limits = FrameLimits(blockWindow: 64 << 20)
+            let limits = FrameLimits(blockWindow: 16 << 20)
             try await client.send(RawClient.hello(daemon.token, limits: limits))
             _ = try await client.welcome()
             try await client.send(.pull(path: Data("inbox/large".utf8), compression: .off))
@@ -167,7 +180,10 @@ import Testing
             }
             try await client.channel.setOption(.autoRead, value: false).get()
             for names in named { try await client.send(.wants(decided: names.lengths.count, ids: names.ids)) }
+            // It lives, and says so.
+            let beats = client.keepAlive(every: .milliseconds(50))
             _ = await daemon.log.line(with: "connection closed", "the peer took no bytes")
+            beats.cancel()
             await client.close()
         }
     }
@@ -269,7 +285,9 @@ import Testing
     }
 
     @Test func whoLeavesWhileWaitingForMemoryTakesNoneWithThem() async throws {
-        try await LiveDaemon.run { $0.limits.memory = 16 << 20 } _: { daemon in
+        try await LiveDaemon.run {
+            $0.limits.memory = 16 << 20
+        } _: { daemon in
             let first = try await RawClient.logIn(daemon)
             try await first.send(RawClient.push("inbox/first", size: 0))
             try await first.ready()

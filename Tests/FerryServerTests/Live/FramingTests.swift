@@ -86,7 +86,9 @@ import Testing
     @Test func aHeaderAtItsLimit() async throws {
         try await LiveDaemon.run { daemon in
             let client = try await RawClient.logIn(daemon)
-            let path = try Self.frame(header: WireConstants.headerLimit) { .stat(path: Data(repeating: 0x61, count: $0)) }
+            let path = try Self.frame(header: WireConstants.headerLimit) {
+                .stat(path: Data(repeating: 0x61, count: $0))
+            }
             try await client.send(path)
             // Read whole, and refused for what it says: the connection goes on.
             #expect(try await client.failure() == .denied)
@@ -96,10 +98,13 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (UInt32(WireConstants.headerLimit + 1), 0), (.max, 0), (10, UInt32(WireConstants.payloadLimit + 1)), (10, .max),
-        (.max, .max),
-    ] as [(UInt32, UInt32)])
+    @Test(
+        arguments: [
+            (UInt32(WireConstants.headerLimit + 1), 0), (.max, 0), (10, UInt32(WireConstants.payloadLimit + 1)),
+            (10, .max),
+            (.max, .max),
+        ] as [(UInt32, UInt32)]
+    )
     func lengthsPastTheLimit(_ header: UInt32, _ payload: UInt32) async throws {
         try await LiveDaemon.run { daemon in
             for isLoggedIn in [true, false] {
@@ -199,7 +204,7 @@ import Testing
                     await client.close()
                 }
             }
-            #expect(try daemon.files() .filter { !$0.hasPrefix(".ferry-part.") } == [])
+            #expect(try daemon.files().filter { !$0.hasPrefix(".ferry-part.") } == [])
             #expect(!daemon.log.lines(with: "ended within a frame").isEmpty)
         }
     }

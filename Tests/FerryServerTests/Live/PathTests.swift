@@ -8,11 +8,12 @@ import Testing
     private static let bad: [(path: String, code: FerryError.Code)] = [
         ("", .invalidPath), ("inbox", .invalidPath), ("inbox/", .invalidPath), ("inbox/../x", .invalidPath),
         ("inbox/..", .invalidPath), ("inbox/a/../../x", .invalidPath), ("inbox/./x", .invalidPath),
-        ("inbox//x", .invalidPath), ("inbox/a//x", .invalidPath), ("inbox/a\u{0}b", .invalidPath),
+        ("inbox//x", .invalidPath), ("inbox/a//x", .invalidPath), ("../../etc/passwd", .invalidPath),
+        ("inbox/a\u{0}b", .invalidPath),
         ("inbox/\u{0}", .invalidPath), ("inbox/.ferry-part.0", .invalidPath),
         ("inbox/" + String(repeating: "a", count: 256), .invalidPath),
         ("inbox/" + String(repeating: "a/", count: 2048) + "a", .invalidPath),
-        ("/x", .denied), ("../x", .denied), ("../../etc/passwd", .denied), ("INBOX/x", .denied), ("in\u{0}box/x", .denied),
+        ("/x", .denied), ("../x", .denied), ("INBOX/x", .denied), ("in\u{0}box/x", .denied),
         ("nowhere/x", .denied),
     ]
 
@@ -37,10 +38,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        [0xFF, 0x0A, 0x1B, 0x5B, 0x32, 0x4A], Array("tab\tquote\" back\\slash".utf8), Array("Grüße 漢字".utf8),
-        Array(repeating: 0x61, count: 255), Array("\u{202E}cod.exe".utf8), Array("...".utf8), Array("-rf".utf8),
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xFF, 0x0A, 0x1B, 0x5B, 0x32, 0x4A], Array("tab\tquote\" back\\slash".utf8), Array("Grüße 漢字".utf8),
+            Array(repeating: 0x61, count: 255), Array("\u{202E}cod.exe".utf8), Array("...".utf8), Array("-rf".utf8),
+        ] as [[UInt8]]
+    )
     func oddNamesWorkAndAreEscapedInTheLog(_ name: [UInt8]) async throws {
         try await LiveDaemon.run { daemon in
             let client = try await RawClient.logIn(daemon)

@@ -72,7 +72,9 @@ import Testing
         #expect(self.written.text == "2026-01-01T00:00:00Z info x key=\(shown)\n")
     }
 
-    @Test(arguments: ["plain", "", "say \"hi\"", "a\nb\u{0}\u{1F}\u{7F}", "back\\slash", "\u{9B}\u{2028}\u{202E}", "漢字 😀"])
+    @Test(arguments: [
+        "plain", "", "say \"hi\"", "a\nb\u{0}\u{1F}\u{7F}", "back\\slash", "\u{9B}\u{2028}\u{202E}", "漢字 😀",
+    ])
     func jsonReadsBackAndIsOneHarmlessLine(_ value: String) throws {
         self.written.logger(.json).info("push", metadata: ["path": "\(value)"])
         let text = self.written.text

@@ -19,7 +19,9 @@ import Testing
                 for number in 0..<200 {
                     // Some with a payload, so that headers and payloads must stay together.
                     let payload = ByteBuffer(bytes: Array(repeating: UInt8(thread), count: number % 3 * 1000))
-                    pair.connection.send(Frame(.credit(.with { $0.bytes = UInt32(thread << 16 | number) }), payload: payload))
+                    pair.connection.send(
+                        Frame(.credit(.with { $0.bytes = UInt32(thread << 16 | number) }), payload: payload)
+                    )
                 }
             }
         }
@@ -117,21 +119,31 @@ import Testing
         await pair.close()
     }
 
+    /// The deadline of the login is absolute: the peer is told, and not waited for.
+    @Test func aLoginThatTakesTooLongIsClosedWithoutWaiting() async throws {
+        let pair = try await SocketPair.make(deadlines: .init(handshake: .milliseconds(100), discard: .hours(1)))
+        #expect(try await pair.client.failure() == .timeout)
+        await pair.client.closed()
+        #expect(await pair.receiver.ended()?.code == .timeout)
+        await pair.close()
+    }
+
     /// A peer that takes a byte now and then is alive, however full the queue stays.
     @Test func aSlowReaderIsNotTimedOut() async throws {
         let deadlines = ConnectionDeadlines(transfer: .milliseconds(500), keepAlive: .milliseconds(100))
         let pair = try await SocketPair.make(deadlines: deadlines)
         pair.connection.setPhase(.busy)
         let payload = ByteBuffer(bytes: Array(repeating: 1, count: 1 << 20))
-        for _ in 0..<6 { pair.connection.send(.block(codec: .stored, ids: Data(), lengths: [], payload: payload)) }
+        for _ in 0..<3 { pair.connection.send(.block(codec: .stored, ids: Data(), lengths: [], payload: payload)) }
         // Reads are let through one by one, each of 64 KiB at most, so that a frame takes longer than the deadline.
-        try await pair.client.channel.setOption(.autoRead, value: false).get()
         let channel = pair.client.channel
+        try await channel.setOption(.autoRead, value: false).get()
+        try await channel.setOption(.maxMessagesPerRead, value: 1).get()
         let reads = channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(40)) { _ in
             channel.read()
             if let frame = try? Frame.keepAlive.encoded() { channel.writeAndFlush(frame, promise: nil) }
         }
-        for _ in 0..<6 { #expect(await pair.client.next() != nil) }
+        for _ in 0..<3 { #expect(await pair.client.next() != nil) }
         reads.cancel()
         #expect(pair.receiver.failure == nil)
         await pair.close()

@@ -23,6 +23,8 @@ struct SocketPair {
         let accepted = MultiThreadedEventLoopGroup.singleton.any().makePromise(of: FrameConnection.self)
         let receiver = RecordingReceiver()
         let listener = try await ServerBootstrap(group: group)
+            // Small, so that the kernel takes bytes in small portions.
+            .childChannelOption(ChannelOptions.socketOption(.so_sndbuf), value: 128 << 10)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let connection = FrameConnection(channel: channel)
@@ -40,8 +42,10 @@ struct SocketPair {
             .bind(host: "127.0.0.1", port: 0)
             .get()
         let client = try await RawClient.connect(port: listener.localAddress?.port ?? 0)
+        let connection = try await accepted.futureResult.get()
+        while !connection.channel.isActive { await Task.yield() }
         return SocketPair(
-            connection: try await accepted.futureResult.get(),
+            connection: connection,
             receiver: receiver,
             client: client,
             listener: listener

@@ -84,10 +84,11 @@ import Testing
         let kinds = try Self.countBlocks()
         for number in [kinds.stored[0], kinds.compressed[0]] {
             try Self.expectRefusal(ofBlock: number) { frame in
-                frame.payload = frame.payload.getSlice(
-                    at: frame.payload.readerIndex,
-                    length: frame.payload.readableBytes - 1
-                ) ?? ByteBuffer()
+                frame.payload =
+                    frame.payload.getSlice(
+                        at: frame.payload.readerIndex,
+                        length: frame.payload.readableBytes - 1
+                    ) ?? ByteBuffer()
             }
             try Self.expectRefusal(ofBlock: number) { $0.payload.writeInteger(UInt8(0)) }
         }

@@ -24,6 +24,7 @@ package struct EntryText {
     /// Several lines: what is known about it.
     ///
     /// - Parameter path: as the user gave it, escaped.
+    /// - Returns: Lines without the last end.
     package func full(_ path: String) -> String {
         [
             "path:     \(path)", "kind:     \(self.kind)",
@@ -35,6 +36,7 @@ package struct EntryText {
     /// One line of JSON.
     ///
     /// - Parameter path: as the user gave it, escaped; nil in a listing.
+    /// - Returns: One line.
     package func json(path: String? = nil) -> String {
         let isShare = self.entry.kind == .share
         return JSONLine.encode(

@@ -1,5 +1,5 @@
-import FerryClient
 import ArgumentParser
+import FerryClient
 
 /// `ferry mkdir`.
 struct MakeDirectoryCommand: AsyncParsableCommand {

@@ -1,5 +1,5 @@
-import FerryClient
 import ArgumentParser
+import FerryClient
 
 /// `ferry rm`.
 struct RemoveCommand: AsyncParsableCommand {

@@ -5,6 +5,7 @@ package enum Amounts {
     /// Bytes in decimal units with three digits at most after rounding: `999 B`, `1.2 kB`, `12 MB`, `123 GB`.
     ///
     /// - Parameter count: bytes.
+    /// - Returns: Number and unit.
     package static func bytes(_ count: UInt64) -> String {
         var value = Double(count)
         var unit = 0
@@ -20,6 +21,7 @@ package enum Amounts {
     /// Bytes per second.
     ///
     /// - Parameter bytesPerSecond: negative and infinite ones count as 0.
+    /// - Returns: Number and unit.
     package static func rate(_ bytesPerSecond: Double) -> String {
         let isSane = bytesPerSecond.isFinite && bytesPerSecond > 0 && bytesPerSecond < 1e19
         return self.bytes(isSane ? UInt64(bytesPerSecond.rounded()) : 0) + "/s"
@@ -28,6 +30,7 @@ package enum Amounts {
     /// A time to wait: `0:07`, `12:34`, `1:02:03`; a day or more is `>24h`.
     ///
     /// - Parameter seconds: rounded up, so that it ends at 0.
+    /// - Returns: Text of at most eight characters.
     package static func countdown(_ seconds: Double) -> String {
         guard seconds.isFinite, seconds < 86_400 else { return ">24h" }
         let whole = Int(max(0, seconds).rounded(.up))
@@ -39,6 +42,7 @@ package enum Amounts {
     /// A time that something took: `3 ms`, `1.23 s`, `12.3 s`, `75 s`.
     ///
     /// - Parameter seconds: not negative.
+    /// - Returns: Number and unit.
     package static func duration(_ seconds: Double) -> String {
         if seconds < 0.9995 { return self.decimal(seconds * 1000, places: 0) + " ms" }
         let places = seconds < 9.995 ? 2 : seconds < 59.95 ? 1 : 0
@@ -58,6 +62,7 @@ package enum Amounts {
     /// A ratio for people: `1.00`, `12.3`, or `-` for none.
     ///
     /// - Parameter ratio: from ``ratio(bytes:wireBytes:)``.
+    /// - Returns: At most ten characters.
     package static func shown(_ ratio: Double?) -> String {
         guard let ratio else { return "-" }
         return self.decimal(min(ratio, 1e9), places: ratio < 9.995 ? 2 : ratio < 99.95 ? 1 : 0)

@@ -43,7 +43,9 @@ package struct JSONLines: Reporter {
     package func failed(_ label: TransferLabel?, _ error: FerryError) {
         self.error(FailureText.line(label, error, self.messages))
         // Standard output may be what failed; standard error has the reason then.
-        try? self.output(JSONLine.encode(ErrorEvent(error, path: label?.remote, local: label.map { Escaping.escape($0.local) })))
+        try? self.output(
+            JSONLine.encode(ErrorEvent(error, path: label?.remote, local: label.map { Escaping.escape($0.local) }))
+        )
     }
 
     package func ended(_ totals: JobTotals) throws(FerryError) {

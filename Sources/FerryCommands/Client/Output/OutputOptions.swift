@@ -6,7 +6,7 @@ struct OutputOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Print nothing but errors and what was asked for.")
     var quiet = false
 
-    @Flag(help: "Print one JSON object a line on standard output; names are escaped in it as everywhere.")
+    @Flag(help: "Print one JSON object a line on standard output (Docs/json.md).")
     var json = false
 
     @Flag(name: .shortAndLong, help: "Also print the session's id, and the causes of errors.")

@@ -44,6 +44,7 @@ package struct ProgressText: Sendable, Equatable {
     /// Where it is narrow the ratio goes first, then the time to go, then the rate; the name is shortened in its middle.
     ///
     /// - Parameter columns: of the window.
+    /// - Returns: One line.
     package func line(columns: Int) -> String {
         let space = max(0, columns - 1)
         var parts = [self.done, Amounts.rate(self.rate), self.eta, "ratio \(Amounts.shown(self.ratio))"]
@@ -51,7 +52,9 @@ package struct ProgressText: Sendable, Equatable {
         while true {
             let tail = parts.compactMap { $0 }.map { "  " + $0 }.joined()
             let left = space - head.utf8.count - tail.utf8.count
-            if left >= min(Self.leastName, Self.width(self.name)) { return head + Self.shorten(self.name, to: left) + tail }
+            if left >= min(Self.leastName, Self.width(self.name)) {
+                return head + Self.shorten(self.name, to: left) + tail
+            }
             guard parts.count > 1 else { return String((head + tail).prefix(space)) }
             parts.removeLast()
         }

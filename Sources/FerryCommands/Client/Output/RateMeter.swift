@@ -26,6 +26,7 @@ package struct RateMeter: Sendable {
     /// - Parameters:
     ///   - bytes: done so far.
     ///   - time: now.
+    /// - Returns: 0 while nothing is known.
     package func rate(_ bytes: UInt64, at time: Double) -> Double {
         guard let first = self.samples.first, time > first.time, bytes >= first.bytes else { return 0 }
         return Double(bytes - first.bytes) / (time - first.time)

@@ -121,7 +121,8 @@ enum FileText {
     static func amounts(bytes: UInt64, wireBytes: UInt64, seconds: Double) -> String {
         let rate = seconds > 0 ? Double(bytes) / seconds : 0
         let ratio = Amounts.ratio(bytes: bytes, wireBytes: wireBytes)
-        return "\(Amounts.bytes(bytes)) in \(Amounts.duration(seconds)), \(Amounts.rate(rate)), ratio \(Amounts.shown(ratio))"
+        return
+            "\(Amounts.bytes(bytes)) in \(Amounts.duration(seconds)), \(Amounts.rate(rate)), ratio \(Amounts.shown(ratio))"
     }
 
     static func line(_ label: TransferLabel, _ summary: TransferSummary, seconds: Double) -> String {
@@ -129,9 +130,9 @@ enum FileText {
         return "\(label.source) -> \(label.target): \(amounts)"
     }
 
-    /// The whole job: nil for a single file, which has said everything itself.
+    /// The whole job: nil for a single file, which has said everything itself, and where nothing was moved.
     static func line(_ totals: JobTotals) -> String? {
-        guard totals.files + totals.failed > 1 else { return nil }
+        guard totals.files > 0, totals.files + totals.failed > 1 else { return nil }
         let amounts = self.amounts(bytes: totals.bytes, wireBytes: totals.wireBytes, seconds: totals.seconds)
         let failed = totals.failed > 0 ? ", \(totals.failed) failed" : ""
         return "\(totals.files) \(totals.files == 1 ? "file" : "files")\(failed): \(amounts)"

@@ -4,7 +4,7 @@ import FerryFiles
 import Glibc
 import Synchronization
 
-/// Ctrl-C and SIGTERM: runs what leaves nothing half, and ends the process at once, whatever its threads are doing.
+/// Ctrl-C, SIGTERM and a terminal that is closed: runs what leaves nothing half, and ends the process at once, whatever its threads are doing.
 ///
 /// Nothing waits for the daemon: it treats the closed connection as a cancelled operation. A second signal finds the
 /// default action and kills, should the first one's cleaning up hang.
@@ -20,7 +20,7 @@ final class Interruption: Sendable {
     /// The writing end of the pipe that wakes the thread that ends the process; read by the signal handler.
     private static let alarm = Atomic<Int32>(-1)
 
-    /// Takes over both signals, unless the process was started with them ignored, as `nohup` does. Call it once.
+    /// Takes over these signals, unless the process was started with them ignored, as `nohup` does. Call it once.
     ///
     /// - Parameter messages: how the end is told.
     /// - Throws: `.busy` if there is no descriptor left.
@@ -35,7 +35,7 @@ final class Interruption: Sendable {
             guard count == 1 else { return }
             self.interrupt(messages)
         }
-        for signal in [SIGINT, SIGTERM] { Self.handle(signal) }
+        for signal in [SIGINT, SIGTERM, SIGHUP] { Self.handle(signal) }
     }
 
     private static func handle(_ signal: Int32) {

@@ -18,7 +18,10 @@ struct LocalPlace {
             path = LocalPath(Array(target.utf8))
         }
         if let info = try? Directories.info(path.bytes), info.kind != .file {
-            throw FerryError(.notAFile, "cannot write \(path): it is \(info.kind == .directory ? "a directory" : "no regular file")")
+            throw FerryError(
+                .notAFile,
+                "cannot write \(path): it is \(info.kind == .directory ? "a directory" : "no regular file")"
+            )
         }
         self.directory = try RootDirectory(path: path.directory.bytes)
         self.name = try RelativePath(path.fileName ?? [])

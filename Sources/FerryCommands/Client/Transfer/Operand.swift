@@ -31,6 +31,7 @@ package enum Operand: Sendable, Hashable {
     /// Parses what must be a place on a server.
     ///
     /// - Parameter text: as the parser returned it.
+    /// - Returns: The place.
     /// - Throws: `.usage` for a local path, and as ``init(_:)`` does.
     package static func remote(_ text: String) throws(FerryError) -> RemotePath {
         if case .remote(let path) = try Operand(text) { return path }

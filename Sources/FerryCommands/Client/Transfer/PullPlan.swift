@@ -1,6 +1,6 @@
-import FerryFiles
 package import FerryClient
 package import FerryErrors
+import FerryFiles
 
 /// Which remote file goes to which local one. Names come from the user alone, never from the daemon.
 package struct PullPlan: Sendable, Equatable {

@@ -1,7 +1,7 @@
-import FerryWire
 import ArgumentParser
 import FerryClient
 import FerryErrors
+import FerryWire
 
 /// `ferry push`.
 struct PushCommand: AsyncParsableCommand {

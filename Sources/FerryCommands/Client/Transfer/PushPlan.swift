@@ -1,6 +1,6 @@
-import FerryFiles
 package import FerryClient
 package import FerryErrors
+import FerryFiles
 
 /// Which source goes to which remote file.
 package struct PushPlan: Sendable, Equatable {
@@ -26,6 +26,7 @@ package struct PushPlan: Sendable, Equatable {
     /// Whether it must be known what the target is.
     ///
     /// - Parameter target: a file or a directory.
+    /// - Returns: False where its form says that it is a directory.
     package static func mustLook(at target: RemotePath) -> Bool { !target.isDirectory && !target.path.isRoot }
 
     /// Places one or several sources at a target: a file's name for one, a directory for several. A directory is what

@@ -20,11 +20,7 @@ struct TransferOptions: ParsableArguments {
         try await self.output.running {
             let reporter = self.output.reporter
             let interruption = try Interruption(self.output.messages)
-            let (_, _) = try interruption.guarding {
-                reporter
-            } cleanup: {
-                $0.interrupted()
-            }
+            _ = try interruption.guarding({ reporter }, cleanup: { $0.interrupted() })
             return try await Servers.with(self.output) { servers in
                 let transfers = try await plan(servers)
                 for transfer in transfers { try servers.check(transfer.server) }

@@ -109,7 +109,9 @@ final class LiveDaemon: Sendable {
     /// Names in the share `inbox`, partial files included.
     func files() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: self.inbox).sorted() }
 
-    func content(_ name: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(filePath: self.inbox + "/" + name))) }
+    func content(_ name: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: URL(filePath: self.inbox + "/" + name)))
+    }
 
     private func partialFiles() throws -> [String] {
         try FileManager.default.subpathsOfDirectory(atPath: self.directory.path).filter { $0.contains(".ferry-part.") }

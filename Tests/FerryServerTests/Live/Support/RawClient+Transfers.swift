@@ -93,7 +93,9 @@ extension RawClient {
         while let frame = await self.next() {
             switch frame.body {
             case .names(let names):
-                for (id, length) in zip(try ChunkID.unpack(names.ids), names.lengths) { digest.update(id: id, length: length) }
+                for (id, length) in zip(try ChunkID.unpack(names.ids), names.lengths) {
+                    digest.update(id: id, length: length)
+                }
                 try await self.send(.wants(decided: names.lengths.count, ids: names.ids))
             case .block(let block):
                 var payload = frame.payload

@@ -20,7 +20,8 @@ final class RawClient: Sendable {
         let inbox = Inbox()
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(to: SocketAddress(ipAddress: source, port: 0))
-            .channelOption(ChannelOptions.socketOption(.tcp_nodelay), value: 1)
+            // Small and fixed, so that the kernel does not read in the place of one that does not.
+            .channelOption(ChannelOptions.socketOption(.so_rcvbuf), value: 128 << 10)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(RawHandler(inbox))
@@ -53,6 +54,13 @@ final class RawClient: Sendable {
 
     /// Sends what the daemon may refuse to take to the end, because it closes before.
     func sendInVain(_ bytes: ByteBuffer) { self.channel.writeAndFlush(bytes, promise: nil) }
+
+    /// Says from time to time that it lives, until that is cancelled.
+    func keepAlive(every period: TimeAmount) -> RepeatedTask {
+        self.channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: period) { _ in
+            if let frame = try? Frame.keepAlive.encoded() { self.sendInVain(frame) }
+        }
+    }
 
     /// The next frame that is no keep-alive, or nil once the daemon has closed.
     func next() async -> Frame? {
