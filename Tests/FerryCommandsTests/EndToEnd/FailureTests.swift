@@ -135,7 +135,8 @@ import Testing
             #expect(await child.status() == 3)
             let text = try await watcher.text(matching: "1 file, 3 failed")
             #expect(text.contains("ferry: nas:inbox/huge: "))
-            #expect(text.contains("ferry: nas:inbox/last: cannot connect to 127.0.0.1"))
+            // A dying daemon may still accept, and then hang up.
+            #expect(text.contains("ferry: nas:inbox/last: "))
             #expect(text.contains("ferry: nas:inbox/very-last: not transferred"))
             #expect(try daemon.names(in: daemon.here + "/dir") == ["small"])
         }

@@ -35,7 +35,11 @@ import Testing
         guard case .entries = await idle.next()?.body else { throw RawClient.Unexpected(nil, #_sourceLocation) }
         _ = try await idle.finished()
         server.sessions.end(user: try Name("alice"))
-        for client in [busy, waiting, idle] { try await client.expectEnd(.authentication) }
+        for client in [busy, waiting, idle] {
+            // The one that waits may get its turn as the one before it ends.
+            #expect(try await client.failureOfTransfer() == .authentication)
+            await client.close()
+        }
         // `hasty` and the first may be gone before they were accepted as sessions, but then they leave nothing either.
         while server.sessions.count > 0 || server.watched.count < 7 { await Task.yield() }
         try await server.stop()

@@ -13,9 +13,7 @@ struct SocketPair {
     let client: RawClient
     private let listener: any Channel
 
-    /// - Parameters:
-    ///   - deadlines: of the daemon's end, which is in the phase `handshake` at first.
-    ///   - group: of the daemon's end.
+    /// Connects; `deadlines` and `group` are those of the daemon's end, which is in the phase `handshake` at first.
     static func make(
         deadlines: ConnectionDeadlines = ConnectionDeadlines(),
         group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
@@ -36,14 +34,13 @@ struct SocketPair {
                             deadlines: deadlines
                         )
                     )
-                    accepted.succeed(connection)
+                    try channel.pipeline.syncOperations.addHandler(ActiveHandler { accepted.succeed(connection) })
                 }
             }
             .bind(host: "127.0.0.1", port: 0)
             .get()
         let client = try await RawClient.connect(port: listener.localAddress?.port ?? 0)
         let connection = try await accepted.futureResult.get()
-        while !connection.channel.isActive { await Task.yield() }
         return SocketPair(
             connection: connection,
             receiver: receiver,
@@ -56,6 +53,20 @@ struct SocketPair {
         await self.client.close()
         try? await self.connection.channel.closeFuture.get()
         try? await self.listener.close()
+    }
+}
+
+/// Tells when a channel is ready for writing, which it is not yet while its handlers are added.
+private final class ActiveHandler: ChannelInboundHandler {
+    typealias InboundIn = NIOAny
+
+    private let isActive: () -> Void
+
+    init(_ isActive: @escaping () -> Void) { self.isActive = isActive }
+
+    func channelActive(context: ChannelHandlerContext) {
+        self.isActive()
+        context.fireChannelActive()
     }
 }
 

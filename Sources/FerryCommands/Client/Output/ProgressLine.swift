@@ -22,6 +22,8 @@ package final class ProgressLine: Reporter {
         var meter = RateMeter()
         var drawnAt = -Double.infinity
         var isDrawn = false
+        /// Nothing is drawn any more: the process ends.
+        var isOver = false
 
         /// The file has ended; what it lacked counts as done, so that the line still ends at 100%.
         mutating func end(_ summary: TransferSummary) {
@@ -118,12 +120,15 @@ package final class ProgressLine: Reporter {
     }
 
     package func interrupted() {
-        _ = self.state.withLockIfAvailable { state in self.erase(&state) }
+        self.state.withLock { state in
+            self.erase(&state)
+            state.isOver = true
+        }
     }
 
     private func draw(_ state: inout State) {
         let now = self.clock()
-        guard now - state.drawnAt >= Self.interval else { return }
+        guard !state.isOver, now - state.drawnAt >= Self.interval else { return }
         state.drawnAt = now
         state.isDrawn = true
         let done = state.doneBytes + state.current.bytes

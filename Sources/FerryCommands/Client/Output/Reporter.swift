@@ -87,7 +87,7 @@ package protocol Reporter: Sendable {
     func ended(_ totals: JobTotals) throws(FerryError)
     /// Some time has passed.
     func ticked()
-    /// The process ends now; whoever else is about to print is not waited for.
+    /// The process ends now: what is printed next begins on a clean line, and nothing else comes between.
     func interrupted()
 }
 

@@ -4,7 +4,8 @@ import FerryFiles
 import Glibc
 import Synchronization
 
-/// Ctrl-C, SIGTERM and a terminal that is closed: runs what leaves nothing half, and ends the process at once, whatever its threads are doing.
+/// Ctrl-C, SIGTERM and a terminal that is closed: runs what leaves nothing half, and ends the process at once, whatever
+/// its threads are doing.
 ///
 /// Nothing waits for the daemon: it treats the closed connection as a cancelled operation. A second signal finds the
 /// default action and kills, should the first one's cleaning up hang.
@@ -73,7 +74,7 @@ final class Interruption: Sendable {
     ///
     /// - Parameters:
     ///   - make: must not take long.
-    ///   - cleanup: must not wait for another thread.
+    ///   - cleanup: must not wait for another thread, but for locks that are held briefly.
     /// - Returns: what was made, and what ``forget(_:)`` takes.
     /// - Throws: what `make` throws; `.cancelled` if the process is ending.
     func guarding<Resource: Sendable>(

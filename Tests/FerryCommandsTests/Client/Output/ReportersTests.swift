@@ -92,6 +92,17 @@ import Testing
         #expect(self.output.text == text)
     }
 
+    @Test func nothingIsDrawnAfterAnInterruption() {
+        let line = self.progressLine()
+        line.began(files: 1, bytes: 1000)
+        line.started(self.label)
+        line.interrupted()
+        self.output.time.withLock { $0 = 1 }
+        line.progressed(self.summary(10, 10))
+        line.ticked()
+        #expect(self.output.text.hasSuffix("\u{1B}[K\r\u{1B}[K"))
+    }
+
     @Test func failuresStandOnLinesOfTheirOwn() throws {
         let line = self.progressLine()
         line.began(files: 2, bytes: 2000)

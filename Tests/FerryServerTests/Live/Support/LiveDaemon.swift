@@ -61,12 +61,15 @@ final class LiveDaemon: Sendable {
     /// Runs `body` with a daemon; afterwards the daemon must still serve, stop, and leave no partial file.
     ///
     /// - Parameters:
-    ///   - configure: changes the settings, which are those of a daemon with one plain loopback listener.
     ///   - expectsToServe: false if `body` stops the daemon itself.
+    ///   - sourceLocation: of the test.
+    ///   - configure: changes the settings, which are those of a daemon with one plain loopback listener.
+    ///   - body: the test.
+    /// - Throws: what `body` throws.
     static func run(
-        _ configure: (inout Settings) -> Void = { _ in },
         expectsToServe: Bool = true,
         sourceLocation: SourceLocation = #_sourceLocation,
+        _ configure: (inout Settings) -> Void = { _ in },
         _ body: (LiveDaemon) async throws -> Void
     ) async throws {
         var settings = Settings()

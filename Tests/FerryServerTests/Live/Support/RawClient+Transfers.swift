@@ -143,7 +143,7 @@ extension RawClient {
     func failureOfTransfer(sourceLocation: SourceLocation = #_sourceLocation) async throws -> FerryError.Code {
         while let frame = await self.next() {
             switch frame.body {
-            case .credit, .wants, .names, .block: continue
+            case .ready, .credit, .wants, .names, .block: continue
             case .failure(let failure): return FerryError.Code(rawValue: failure.code)
             default: throw Unexpected(frame, sourceLocation)
             }

@@ -15,7 +15,7 @@ final class RawClient: Sendable {
         self.inbox = inbox
     }
 
-    /// - Parameter source: this side's address.
+    /// Connects from the address `source`.
     static func connect(port: Int, from source: String = "127.0.0.1") async throws -> RawClient {
         let inbox = Inbox()
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)

@@ -9,7 +9,7 @@ final class MemorySource: ByteSource {
     private let position = Mutex(0)
     let knownSize: Int64?
 
-    /// - Parameter longestRead: bytes that one read gives at most.
+    /// One read gives `longestRead` bytes at most.
     init(_ bytes: [UInt8], isStream: Bool = false, longestRead: Int = .max) {
         self.bytes = bytes
         self.knownSize = isStream ? nil : Int64(bytes.count)
