@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -30,4 +31,11 @@ long ferry_getdents64(int directory, void *buffer, size_t size) {
 
 int ferry_start_writeback(int descriptor, int64_t offset, int64_t count) {
     return sync_file_range(descriptor, offset, count, SYNC_FILE_RANGE_WRITE) < 0 ? -errno : 0;
+}
+
+int ferry_reopen_direct(int descriptor) {
+    char path[32];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
+    int direct = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+    return direct < 0 ? -errno : direct;
 }

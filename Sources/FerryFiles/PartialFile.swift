@@ -26,6 +26,15 @@ package final class PartialFile: Sendable {
     private let isOpen = Atomic<Bool>(true)
     /// What was written since writeback was last started.
     private let unstarted = Mutex(WrittenRange())
+    // SAFETY: used only by the functions that write and read, of which one at a time runs (see above).
+    private nonisolated(unsafe) var direct = Direct.untried
+
+    /// Writing past the page cache: tried with the first block's worth of bytes, and given up where it fails.
+    private enum Direct {
+        case untried
+        case active(DirectWriter)
+        case unavailable
+    }
 
     private struct WrittenRange {
         var lower = Int64.max
@@ -80,10 +89,64 @@ package final class PartialFile: Sendable {
     package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(FerryError) {
         guard unsafe !bytes.isEmpty else { return }
         do throws(Errno) {
-            unsafe try self.calls.pwriteFully(self.file.raw, bytes, at: offset)
+            let done = unsafe try self.writeDirect(bytes, at: offset)
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes.dropFirst(done))
+            guard unsafe !rest.isEmpty else { return }
+            unsafe try self.writeCached(rest, at: offset + Int64(done))
         } catch {
             throw self.failure(error)
         }
+    }
+
+    /// Writes or collects what it can of `bytes` past the page cache.
+    ///
+    /// - Returns: how many bytes are taken care of; the rest is the caller's to write.
+    private func writeDirect(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(Errno) -> Int {
+        // What does not fit a file's offsets is the usual way's to refuse.
+        guard offset >= 0, !offset.addingReportingOverflow(Int64(bytes.count)).overflow else { return 0 }
+        guard let writer = self.directWriter(bytes.count) else { return 0 }
+        guard let lead = writer.lead(offset, bytes.count) else {
+            try self.flush(writer)
+            return 0
+        }
+        if lead > 0 { unsafe try self.writeCached(UnsafeRawBufferPointer(rebasing: bytes.prefix(lead)), at: offset) }
+        let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes.dropFirst(lead))
+        do throws(Errno) {
+            unsafe try writer.append(rest, at: offset + Int64(lead), calls: self.calls)
+        } catch where error.code == EINVAL {
+            // This file system wants another alignment, or none of it: what was collected and the rest go the usual way.
+            try self.flush(writer)
+            unsafe self.direct = .unavailable
+            return lead
+        }
+        return bytes.count
+    }
+
+    private func directWriter(_ count: Int) -> DirectWriter? {
+        switch unsafe self.direct {
+        case .active(let writer): return writer
+        case .unavailable: return nil
+        case .untried:
+            // A file of a few bytes is not worth a second descriptor.
+            guard count >= DirectWriter.blockLength / 4 else { return nil }
+            let writer = DirectWriter(self.file.raw)
+            unsafe self.direct = writer.map { .active($0) } ?? .unavailable
+            return writer
+        }
+    }
+
+    /// Writes what is collected, so that it can be read, or published.
+    private func flushDirect() throws(Errno) {
+        if case .active(let writer) = unsafe self.direct { try self.flush(writer) }
+    }
+
+    private func flush(_ writer: DirectWriter) throws(Errno) {
+        guard let pending = unsafe writer.take() else { return }
+        unsafe try self.writeCached(pending.bytes, at: pending.offset)
+    }
+
+    private func writeCached(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(Errno) {
+        unsafe try self.calls.pwriteFully(self.file.raw, bytes, at: offset)
         self.startWriteback(offset, Int64(bytes.count))
     }
 
@@ -92,6 +155,7 @@ package final class PartialFile: Sendable {
     /// - Throws: `inputOutput` and other mapped errors.
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FerryError) -> Int {
         do throws(Errno) {
+            try self.flushDirect()
             return unsafe try self.calls.preadFully(self.file.raw, buffer, at: offset)
         } catch {
             throw FerryError(error, "read", self.description)
@@ -114,6 +178,7 @@ package final class PartialFile: Sendable {
         }
         do throws(Errno) {
             guard size >= 0 else { throw Errno(EFBIG) }
+            try self.flushDirect()
             if try self.calls.info(self.file.raw).size != size { try self.calls.ftruncate(self.file.raw, to: size) }
             try self.calls.fchmod(self.file.raw, to: mode & 0o777 & ~self.umask)
             if let modified { try self.calls.futimens(self.file.raw, modified: modified) }

@@ -26,7 +26,7 @@ package final class OperationRunner: Sendable {
     private let connection: FrameConnection
     private let pool: NIOThreadPool
     private let inbox = Mutex(Inbox())
-    /// Taken by ``run()``, of which one at a time is scheduled, and by ``end(_:canGoOn:)``.
+    /// Taken only by whoever was scheduled, one at a time: it is never contended.
     private let operation: Mutex<any FrameOperation>
     private let completion: @Sendable (Outcome) -> Void
 
@@ -100,7 +100,6 @@ package final class OperationRunner: Sendable {
             if resume { self.connection.setReading(true) }
             do throws(FerryError) {
                 switch try self.step(frames) {
-                case nil: return
                 case .finished: return self.end(nil, canGoOn: true)
                 case .more: continue
                 case .waiting where cancellation != nil: continue
@@ -119,11 +118,8 @@ package final class OperationRunner: Sendable {
         self.schedule()
     }
 
-    /// - Returns: nil if the operation was ended from outside.
-    private func step(_ frames: [Frame]) throws(FerryError) -> Progress? {
-        let result = self.operation.withLock { operation -> Result<Progress?, FerryError> in
-            // Asked under the lock: once it is abandoned, an operation must not start anything.
-            guard !self.inbox.withLock({ $0.isDone }) else { return .success(nil) }
+    private func step(_ frames: [Frame]) throws(FerryError) -> Progress {
+        let result = self.operation.withLock { operation -> Result<Progress, FerryError> in
             do throws(FerryError) {
                 for frame in frames { try operation.received(frame, sink: self.connection) }
                 return .success(try operation.proceed(sink: self.connection))
@@ -134,16 +130,14 @@ package final class OperationRunner: Sendable {
         return try result.get()
     }
 
+    /// Called once, by whoever was scheduled: nothing can run the operation at the same time or afterwards.
     private func end(_ error: FerryError?, canGoOn: Bool) {
-        let (isFirst, isPaused) = self.inbox.withLock { inbox in
-            defer {
-                inbox.isDone = true
-                inbox.isPaused = false
-            }
+        let isPaused = self.inbox.withLock { inbox in
+            inbox.isDone = true
             inbox.frames = []
-            return (!inbox.isDone, inbox.isPaused)
+            defer { inbox.isPaused = false }
+            return inbox.isPaused
         }
-        guard isFirst else { return }
         // Frames that came too late are dropped, but what follows them must be read.
         if isPaused { self.connection.setReading(true) }
         let outcome = self.operation.withLock { operation -> Outcome in

@@ -23,3 +23,6 @@ long ferry_getdents64(int directory, void *buffer, size_t size);
 
 /// sync_file_range(2) with SYNC_FILE_RANGE_WRITE: starts writing dirty pages back and does not wait for it.
 int ferry_start_writeback(int descriptor, int64_t offset, int64_t count);
+
+/// Opens the file of `descriptor` once more, for writing past the page cache (O_DIRECT). Needs /proc.
+int ferry_reopen_direct(int descriptor);

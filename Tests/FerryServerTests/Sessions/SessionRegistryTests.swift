@@ -4,6 +4,7 @@ import FerryServer
 import FerryWire
 import NIOCore
 import NIOPosix
+import Synchronization
 import Testing
 
 /// Which sessions end when; the caps are tested with a whole daemon in ConnectionTests.
@@ -42,6 +43,36 @@ import Testing
             try await first.push([1], to: "inbox/file")
             server.sessions.end(user: alice)
             try await first.expectEnd(.authentication)
+        }
+    }
+
+    /// A revocation that comes while a login is looked up finds a session without an identity, and must not miss it.
+    @Test func aTokenThatIsRevokedDuringItsLoginOpensNothing() async throws {
+        let revocation = Revocation()
+        let server = try await SessionServer(beforeLookUp: { revocation.lookUp() })
+        revocation.arm(try Catalog(path: server.directory.path + "/catalog"))
+        let client = try await server.connect()
+        try await client.send(RawClient.hello(server.token))
+        try await client.expectEnd(.authentication)
+        while server.sessions.count > 0 { await Task.yield() }
+        try revocation.disarm()
+        try await server.stop()
+    }
+
+    /// Removes alice's token between the first and the second look at it.
+    private final class Revocation: Sendable {
+        private let state = Mutex((catalog: Catalog?.none, lookUps: 0))
+
+        func arm(_ catalog: Catalog) { self.state.withLock { $0.catalog = catalog } }
+
+        func disarm() throws { try self.state.withLock { try $0.catalog?.close() } }
+
+        func lookUp() {
+            let catalog = self.state.withLock { state in
+                if state.catalog != nil { state.lookUps += 1 }
+                return state.lookUps == 2 ? state.catalog : nil
+            }
+            do { try catalog?.removeToken(user: try Name("alice"), token: "first") } catch { Issue.record(error) }
         }
     }
 

@@ -21,9 +21,13 @@ final class SessionServer {
     let log = LogLines()
     let channel: any Channel
 
-    init() async throws {
+    /// `beforeLookUp` is called before each look at a login.
+    init(beforeLookUp: @escaping @Sendable () -> Void = {}) async throws {
         self.directory = try TemporaryDirectory()
-        self.catalog = try Catalog(path: self.directory.path + "/catalog")
+        self.catalog = try Catalog(path: self.directory.path + "/catalog") {
+            beforeLookUp()
+            return Int64(Date().timeIntervalSince1970)
+        }
         let share = try Name("inbox")
         let path = self.directory.path + "/inbox"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)

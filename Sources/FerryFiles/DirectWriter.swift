@@ -1,0 +1,75 @@
+import CLinux
+import Glibc
+
+/// Collects what is written in order into aligned blocks and writes those past the page cache (O_DIRECT).
+///
+/// A copy into fresh page cache cost 0.3 to 1.9 s of CPU time for each GiB on the reference machine, and its writeback more,
+/// which both ends of a transfer on two cores cannot spare; the disk takes blocks of 1 MiB at 0.9–1.4 GB/s without it.
+/// Whatever does not fit (the first bytes up to a boundary, the last, gaps, file systems without O_DIRECT) is left to
+/// the caller, who writes it the usual way.
+@safe final class DirectWriter {
+    /// Bytes of a block: large enough that the disk's latency does not matter.
+    static let blockLength = 1 << 20
+    /// Every file system of Debian 12 takes multiples of a page; one that wants more answers EINVAL and is served the
+    /// usual way.
+    private static let alignment: Int64 = 4096
+
+    /// Bytes collected and not yet written, and where they belong.
+    @unsafe struct Pending {
+        let bytes: UnsafeRawBufferPointer
+        let offset: Int64
+    }
+
+    private let descriptor: Descriptor
+    private let block: UnsafeMutableRawBufferPointer
+    private var start: Int64 = 0
+    private var count = 0
+
+    /// - Parameter file: an open file.
+    /// - Returns: nil where direct writing is not possible.
+    init?(_ file: Int32) {
+        let raw = ferry_reopen_direct(file)
+        guard raw >= 0 else { return nil }
+        self.descriptor = Descriptor(adopting: raw)
+        // SAFETY: freed in deinit; every access goes through the bounds of the buffer.
+        unsafe self.block = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: Self.blockLength,
+            alignment: Int(Self.alignment)
+        )
+    }
+
+    deinit { unsafe self.block.deallocate() }
+
+    /// How many of `count` bytes at `offset` lie before the place from which they can be collected: up to the next
+    /// boundary if nothing is collected, none if they continue what is; nil if they do neither.
+    func lead(_ offset: Int64, _ count: Int) -> Int? {
+        if self.count > 0 { return offset == self.start + Int64(self.count) ? 0 : nil }
+        let beyond = offset % Self.alignment
+        return beyond == 0 ? 0 : min(count, Int(Self.alignment - beyond))
+    }
+
+    /// Collects `bytes`, which ``lead(_:_:)`` allowed, and writes each block that is full.
+    func append(_ bytes: UnsafeRawBufferPointer, at offset: Int64, calls: SystemCalls) throws(Errno) {
+        if self.count == 0 { self.start = offset }
+        var rest = unsafe bytes
+        while unsafe !rest.isEmpty {
+            let taken = min(rest.count, Self.blockLength - self.count)
+            // SAFETY: taken is at most what is left of both.
+            let target = unsafe UnsafeMutableRawBufferPointer(rebasing: self.block[self.count..<(self.count + taken)])
+            unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: rest.prefix(taken)))
+            unsafe rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(taken))
+            self.count += taken
+            guard self.count == Self.blockLength else { continue }
+            unsafe try calls.pwriteFully(self.descriptor.raw, UnsafeRawBufferPointer(self.block), at: self.start)
+            self.start += Int64(Self.blockLength)
+            self.count = 0
+        }
+    }
+
+    /// What is collected, for the caller to write; afterwards nothing is.
+    func take() -> Pending? {
+        guard self.count > 0 else { return nil }
+        defer { self.count = 0 }
+        return unsafe Pending(bytes: UnsafeRawBufferPointer(rebasing: self.block.prefix(self.count)), offset: self.start)
+    }
+}
