@@ -84,6 +84,12 @@ package struct Daemon: Service {
         for (_, text) in channels { self.log.info("listening", metadata: ["address": "\(text)"]) }
         self.manager.ready()
         self.log.info("ready", metadata: ["state": "\(self.state.paths.root)"])
+        if try catalog.users().isEmpty {
+            self.log.notice(
+                "nobody can log in; next: ferryd share add NAME DIRECTORY, then ferryd user add USER --grant NAME=read,write",
+                metadata: ["state": "\(self.state.paths.root)"]
+            )
+        }
         try? await gracefulShutdown()
         self.manager.stopping()
         self.log.info("stopping", metadata: ["connections": "\(services.sessions.count)"])

@@ -40,7 +40,9 @@ final class PushOperation: FrameOperation {
         let services = self.access.services
         let location = try self.access.locate(self.request.path, .write)
         let size = self.request.hasSize ? self.request.size : nil
-        let modified = try self.request.metadata.modified()
+        // A client that says nothing about the file gets what creating one gives: 0666 less the umask, and now.
+        let metadata = self.request.hasMetadata ? self.request.metadata : nil
+        let modified = try metadata?.modified()
         try services.roots.checkSpace(location, for: size ?? 0)
         let claim = try services.roots.claim(location)
         let partial = try location.root.createPartial(for: location.path, makeParents: self.request.makeParents)
@@ -49,7 +51,7 @@ final class PushOperation: FrameOperation {
             location: location,
             roots: services.roots,
             claim: claim,
-            mode: self.request.metadata.mode,
+            mode: metadata?.mode ?? 0o666,
             modified: modified
         )
         return FileReceiver(destination: destination, announcedSize: size, limits: services.limits)

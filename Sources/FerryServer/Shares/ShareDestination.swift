@@ -12,7 +12,7 @@ final class ShareDestination: ByteDestination {
     private let roots: ShareRoots
     private let claim: PushClaim
     private let mode: UInt32
-    private let modified: Timestamp
+    private let modified: Timestamp?
     private var unchecked: UInt64 = 0
 
     var isRandomAccess: Bool { true }
@@ -23,7 +23,7 @@ final class ShareDestination: ByteDestination {
         roots: ShareRoots,
         claim: PushClaim,
         mode: UInt32,
-        modified: Timestamp
+        modified: Timestamp?
     ) {
         self.partial = partial
         self.location = location

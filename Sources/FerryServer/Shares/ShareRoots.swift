@@ -21,7 +21,16 @@ package final class ShareRoots: Sendable {
     /// - Throws: what opening the share's directory fails with.
     func root(of share: ShareRecord) throws(FerryError) -> RootDirectory {
         if let held = self.roots.withLock({ $0[share.name] }), held.path == share.path { return held.root }
-        let root = try RootDirectory(path: share.path)
+        let root: RootDirectory
+        do throws(FerryError) { root = try RootDirectory(path: share.path) } catch {
+            // The share's place on this machine is none of the client's business.
+            throw FerryError(
+                error.code,
+                "the share \(share.name.text) cannot be opened on the daemon's machine",
+                remedy: "tell its administrator",
+                cause: error
+            )
+        }
         self.roots.withLock { $0[share.name] = (share.path, root) }
         return root
     }
