@@ -70,6 +70,9 @@ import Glibc
     func take() -> Pending? {
         guard self.count > 0 else { return nil }
         defer { self.count = 0 }
-        return unsafe Pending(bytes: UnsafeRawBufferPointer(rebasing: self.block.prefix(self.count)), offset: self.start)
+        return unsafe Pending(
+            bytes: UnsafeRawBufferPointer(rebasing: self.block.prefix(self.count)),
+            offset: self.start
+        )
     }
 }

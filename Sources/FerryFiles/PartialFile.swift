@@ -113,7 +113,7 @@ package final class PartialFile: Sendable {
         let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes.dropFirst(lead))
         do throws(Errno) {
             unsafe try writer.append(rest, at: offset + Int64(lead), calls: self.calls)
-        } catch where error.code == EINVAL {
+        } catch  where error.code == EINVAL {
             // This file system wants another alignment, or none of it: what was collected and the rest go the usual way.
             try self.flush(writer)
             unsafe self.direct = .unavailable

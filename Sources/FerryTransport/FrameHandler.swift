@@ -13,12 +13,6 @@ package final class FrameHandler: ChannelDuplexHandler {
     struct SetLimits: Sendable { let limits: FrameLimits }
     struct Drained: Sendable {}
 
-    private struct QueueState: Equatable {
-        var takenBytes: UInt64 = 0
-        /// Bytes that the channel holds, encrypted ones included: falls with each part of a frame that is taken.
-        var unwritten = 0
-    }
-
     private let connection: FrameConnection
     private let deadlines: ConnectionDeadlines
     /// Let go of when the channel closes, which breaks the cycle with the session.
@@ -28,9 +22,7 @@ package final class FrameHandler: ChannelDuplexHandler {
     private var phaseStart = NIODeadline.now()
     private var lastRead = NIODeadline.now()
     private var lastWrite = NIODeadline.now()
-    private var lastDrain = NIODeadline.now()
-    /// What the queue looked like when it was last looked at: any change means that the kernel took something.
-    private var lastQueue = QueueState()
+    private var stall = StallWatch(now: .now())
     private var isPaused = false
     private var hasPendingRead = false
     private var failure: FerryError?
@@ -136,7 +128,7 @@ package final class FrameHandler: ChannelDuplexHandler {
                 self.phaseStart = .now()
                 self.lastRead = .now()
                 self.lastWrite = .now()
-                self.lastDrain = .now()
+                self.stall.restart(now: .now())
             }
             if event == .discarding, self.isPaused {
                 self.isPaused = false
@@ -160,12 +152,9 @@ package final class FrameHandler: ChannelDuplexHandler {
     private func checkDeadlines(_ context: ChannelHandlerContext) {
         let now = NIODeadline.now()
         let queued = self.connection.queuedBytes
-        let queue = QueueState(
-            takenBytes: self.connection.takenBytes,
-            unwritten: (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-        )
-        if queued == 0 || queue != self.lastQueue { self.lastDrain = now }
-        self.lastQueue = queue
+        let unwritten = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        let queue = StallWatch.Queue(bytes: queued, taken: self.connection.takenBytes, unwritten: unwritten)
+        let stalled = self.stall.look(at: queue, now: now)
         switch self.phase {
         case .handshake where now - self.phaseStart > self.deadlines.handshake:
             self.fail(Self.late("the login did not complete", self.deadlines.handshake), context: context)
@@ -174,7 +163,7 @@ package final class FrameHandler: ChannelDuplexHandler {
         case .discarding where now - self.phaseStart > self.deadlines.discard:
             context.close(promise: nil)
         case .busy:
-            if now - self.lastDrain > self.deadlines.transfer {
+            if stalled > self.deadlines.transfer {
                 self.fail(
                     Self.late("the peer took no bytes", self.deadlines.transfer),
                     context: context,

@@ -21,8 +21,6 @@ struct SocketPair {
         let accepted = MultiThreadedEventLoopGroup.singleton.any().makePromise(of: FrameConnection.self)
         let receiver = RecordingReceiver()
         let listener = try await ServerBootstrap(group: group)
-            // Small, so that the kernel takes bytes in small portions.
-            .childChannelOption(ChannelOptions.socketOption(.so_sndbuf), value: 128 << 10)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let connection = FrameConnection(channel: channel)
