@@ -25,8 +25,9 @@ import Glibc
     private var start: Int64 = 0
     private var count = 0
 
+    /// Nil where direct writing is not possible.
+    ///
     /// - Parameter file: an open file.
-    /// - Returns: nil where direct writing is not possible.
     init?(_ file: Int32) {
         let raw = ferry_reopen_direct(file)
         guard raw >= 0 else { return nil }
