@@ -19,6 +19,8 @@ package final class OperationRunner: Sendable {
         var isPaused = false
         var isScheduled = false
         var isAgain = false
+        /// What it needs has not been granted: it may be cancelled, and nothing else.
+        var isHeld = false
         var cancellation: FerryError?
         var isDone = false
     }
@@ -34,17 +36,26 @@ package final class OperationRunner: Sendable {
     ///   - operation: the work; used by nobody else from here on.
     ///   - connection: where its frames go.
     ///   - pool: threads that may block.
+    ///   - isHeld: whether it waits for ``start()``, whatever arrives meanwhile.
     ///   - completion: called once, on a thread of the pool.
     package init(
         operation: sending any FrameOperation,
         connection: FrameConnection,
         pool: NIOThreadPool,
+        isHeld: Bool = false,
         completion: @escaping @Sendable (Outcome) -> Void
     ) {
         self.operation = Mutex(operation)
         self.connection = connection
         self.pool = pool
         self.completion = completion
+        if isHeld { self.inbox.withLock { $0.isHeld = true } }
+    }
+
+    /// Lets an operation that was held proceed.
+    package func start() {
+        self.inbox.withLock { $0.isHeld = false }
+        self.wake()
     }
 
     /// A frame for the operation arrived.
@@ -70,7 +81,7 @@ package final class OperationRunner: Sendable {
 
     private func wake(cancellation: FerryError?) {
         let schedule = self.inbox.withLock { inbox in
-            guard !inbox.isDone else { return false }
+            guard !inbox.isDone, !inbox.isHeld || cancellation != nil else { return false }
             if inbox.cancellation == nil { inbox.cancellation = cancellation }
             inbox.isAgain = true
             defer { inbox.isScheduled = true }
@@ -87,16 +98,16 @@ package final class OperationRunner: Sendable {
 
     private func run() {
         for _ in 0..<Self.turn {
-            let (frames, resume, cancellation) = self.inbox.withLock { inbox in
+            let (frames, resume, cancellation, isHeld) = self.inbox.withLock { inbox in
                 defer {
                     inbox.frames = []
                     inbox.bytes = 0
                     inbox.isPaused = false
                     inbox.isAgain = false
                 }
-                return (inbox.frames, inbox.isPaused, inbox.cancellation)
+                return (inbox.frames, inbox.isPaused, inbox.cancellation, inbox.isHeld)
             }
-            if let cancellation, frames.isEmpty { return self.end(cancellation, canGoOn: false) }
+            if let cancellation, frames.isEmpty || isHeld { return self.end(cancellation, canGoOn: false) }
             if resume { self.connection.setReading(true) }
             do throws(FerryError) {
                 switch try self.step(frames) {

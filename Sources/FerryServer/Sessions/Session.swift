@@ -205,14 +205,15 @@ package final class Session: FrameReceiver {
         let runner = OperationRunner(
             operation: request.operation(access: access, peerLimits: self.state.withLock { $0.peerLimits }),
             connection: self.connection,
-            pool: self.services.files
+            pool: self.services.files,
+            isHeld: reservation != nil
         ) { outcome in
             if let reservation { budget.release(reservation) }
             self.onLoop { self.ended(outcome, name, begun) }
         }
         self.state.withLock { $0.runner = runner }
         self.connection.setPhase(.busy)
-        if let reservation { budget.acquire(reservation) { runner.wake() } } else { runner.wake() }
+        if let reservation { budget.acquire(reservation) { runner.start() } } else { runner.wake() }
     }
 
     /// What one transfer may hold, in bytes: a window of blocks on its way, the blocks being read or written, and the

@@ -96,6 +96,30 @@ import Testing
         return try await ended.futureResult.get()
     }
 
+    /// A transfer that waits for memory: what arrives meanwhile must not start it.
+    @Test(arguments: [true, false])
+    func aHeldOperationDoesNothingUntilItIsStarted(_ isStarted: Bool) async throws {
+        try await Self.withPair { pair, pool in
+            let calls = Calls()
+            let ended = pair.connection.channel.eventLoop.makePromise(of: Outcome.self)
+            let runner = OperationRunner(
+                operation: Scripted(calls) { _ in .finished },
+                connection: pair.connection,
+                pool: pool,
+                isHeld: true
+            ) { ended.succeed($0) }
+            runner.wake()
+            runner.deliver(.credit(1))
+            // Whatever was scheduled has run once a later piece of work has, on every thread of the pool.
+            for _ in 0..<64 { try await pool.runIfActive {} }
+            #expect(calls.frames.load(ordering: .relaxed) == 0)
+            if isStarted { runner.start() } else { runner.cancel(FerryError(.connection, "gone")) }
+            let outcome = try await ended.futureResult.get()
+            if case .finished = outcome { #expect(isStarted) } else { #expect(!isStarted) }
+            #expect(calls.frames.load(ordering: .relaxed) == (isStarted ? 1 : 0))
+        }
+    }
+
     @Test func anOperationThatFinishes() async throws {
         try await Self.withPair { pair, pool in
             let calls = Calls()
