@@ -133,7 +133,7 @@ struct FrameDecoderTests {
 
     @Test func randomBytesNeverTrap() {
         withFreshSeed { generator in
-            for _ in 0..<20_000 {
+            for _ in 0..<Soak.count(20_000, soak: 20_000_000) {
                 let bytes = (0..<Int.random(in: 0...64, using: &generator)).map { _ in
                     UInt8.random(in: .min ... .max, using: &generator)
                 }
