@@ -27,7 +27,7 @@ package final class FrameConnection: FrameSink, Sendable {
 
     /// Reads of up to 512 KiB: fewer, larger reads than NIO's adaptive default (DESIGN.md, measured).
     package static var receiveAllocator: any RecvByteBufferAllocator {
-        FixedSizeRecvByteBufferAllocator(capacity: 512 << 10)
+        FixedSizeRecvByteBufferAllocator(capacity: 224 << 10)
     }
 
     private struct Outbox {

@@ -73,12 +73,6 @@ package struct FrameDecoder: Sendable {
                 }
                 self.state = .payload(frame, length: payload)
             case .payload(var frame, let length):
-                // A payload that lies whole in the input is a slice of it, without a copy.
-                if self.payload.readableBytes == 0, let whole = input.readSlice(length: length) {
-                    self.state = .prefix
-                    frame.payload = whole
-                    return frame
-                }
                 if self.payload.readableBytes == 0 { self.payload = ByteBufferAllocator().buffer(capacity: length) }
                 let missing = length - self.payload.readableBytes
                 if var piece = input.readSlice(length: min(missing, input.readableBytes)) {

@@ -69,6 +69,7 @@ package final class ClientConnection: FrameReceiver {
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(deadlines.handshake)
             .channelOption(ChannelOptions.recvAllocator, value: FrameConnection.receiveAllocator)
+            .channelOption(ChannelOptions.maxMessagesPerRead, value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls {

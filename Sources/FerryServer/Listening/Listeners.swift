@@ -40,6 +40,7 @@ struct Listeners {
         var bootstrap = ServerBootstrap(group: self.group)
             .serverChannelOption(ChannelOptions.backlog, value: Int32(clamping: self.backlog))
             .childChannelOption(ChannelOptions.recvAllocator, value: FrameConnection.receiveAllocator)
+            .childChannelOption(ChannelOptions.maxMessagesPerRead, value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try Self.accept(channel, services, isPlain ? nil : tls)
