@@ -5,7 +5,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-#define FERRY_TARGET __attribute__((target("sha,sse4.1,ssse3")))
+#define FERRY_TARGET __attribute__((target("sha,avx2")))
 
 enum { kBlock = 64 };
 
@@ -24,7 +24,7 @@ static const uint32_t kRoundConstants[64] __attribute__((aligned(16))) = {
 bool ferry_sha256_is_supported(void) {
     unsigned a, b, c, d;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
-    return (b & bit_SHA) != 0 && __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.1");
+    return (b & bit_SHA) != 0 && __builtin_cpu_supports("avx2");
 }
 
 // The state as the instructions want it: words A, B, E, F and C, D, G, H, each from the top down.

@@ -31,19 +31,23 @@ extension GearChunker {
             self.init(averageBits: average.trailingZeroBitCount)
         }
 
-        private init(averageBits: Int) {
+        /// Chunks of one length, whatever they hold: for a file of which the receiver has no version that content-defined
+        /// cuts could find again (`Docs/decisions/even-chunks.md`).
+        package static let even = Parameters(averageBits: 18, spread: 1)
+
+        private init(averageBits: Int, spread: Int = 4) {
             self.average = 1 << averageBits
-            self.minimum = self.average / 4
-            self.maximum = min(self.average * 4, ChunkLimits.maximumLength)
+            self.minimum = self.average / spread
+            self.maximum = min(self.average * spread, ChunkLimits.maximumLength)
             self.strictBound = 1 << UInt64(64 - averageBits - 2)
             self.looseBound = 1 << UInt64(64 - averageBits + 2)
         }
 
         /// Returns the parameters for a file pushed to a share: about √`oldSize`/4 where an old version of `oldSize`
         /// bytes may hold some of the chunks, which balances the bytes sent again for a change against the names sent
-        /// for the file; else the largest average, which costs least.
+        /// for the file; else ``even``, which costs least.
         package static func forShare(oldSize: Int64?) -> Parameters {
-            guard let oldSize else { return Parameters(averageBits: 18) }
+            guard let oldSize else { return .even }
             // The largest of the averages that is at most √2·√size/4, that is, the nearest power of two to √size/4.
             var bits = 14
             while bits < 18, oldSize >> 3 >= Int64(1) << (2 * (bits + 1)) { bits += 1 }

@@ -49,10 +49,19 @@ import Glibc
         return beyond == 0 ? 0 : min(count, Int(Self.alignment - beyond))
     }
 
-    /// Collects `bytes`, which ``lead(_:_:)`` allowed, and writes each block that is full.
+    /// Collects `bytes`, which ``lead(_:_:)`` allowed, and writes each block that is full; what is aligned as it lies in
+    /// memory is written from there.
     func append(_ bytes: UnsafeRawBufferPointer, at offset: Int64, calls: SystemCalls) throws(Errno) {
-        if self.count == 0 { self.start = offset }
         var rest = unsafe bytes
+        if self.count == 0 {
+            let whole = unsafe self.alignedLength(bytes)
+            if whole > 0 {
+                let aligned = unsafe UnsafeRawBufferPointer(rebasing: bytes.prefix(whole))
+                unsafe try calls.pwriteFully(self.descriptor.raw, aligned, at: offset)
+                unsafe rest = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(whole))
+            }
+            self.start = offset + Int64(whole)
+        }
         while unsafe !rest.isEmpty {
             let taken = min(rest.count, Self.blockLength - self.count)
             // SAFETY: taken is at most what is left of both.
@@ -65,6 +74,16 @@ import Glibc
             self.start += Int64(Self.blockLength)
             self.count = 0
         }
+    }
+
+    /// How many of `bytes` can be written from where they lie: none if they begin within a page of memory, or are so few
+    /// that collecting them is cheaper than a write of their own.
+    private func alignedLength(_ bytes: UnsafeRawBufferPointer) -> Int {
+        let alignment = Int(Self.alignment)
+        guard Int(bitPattern: bytes.baseAddress) % alignment == 0, bytes.count >= Self.blockLength / 4 else {
+            return 0
+        }
+        return bytes.count - bytes.count % alignment
     }
 
     /// What is collected, for the caller to write; afterwards nothing is.

@@ -73,7 +73,7 @@ package struct FrameDecoder: Sendable {
                 }
                 self.state = .payload(frame, length: payload)
             case .payload(var frame, let length):
-                if self.payload.readableBytes == 0 { self.payload = ByteBufferAllocator().buffer(capacity: length) }
+                if self.payload.readableBytes == 0 { self.payload = Self.alignedBuffer(length) }
                 let missing = length - self.payload.readableBytes
                 if var piece = input.readSlice(length: min(missing, input.readableBytes)) {
                     self.payload.writeBuffer(&piece)
@@ -85,6 +85,18 @@ package struct FrameDecoder: Sendable {
                 return frame
             }
         }
+    }
+
+    /// Room for `length` bytes that start with a page of memory, so that they can be written past the page cache as
+    /// they lie.
+    private static func alignedBuffer(_ length: Int) -> ByteBuffer {
+        let page = WireConstants.payloadAlignment
+        var buffer = ByteBufferAllocator().buffer(capacity: length + page)
+        let start = unsafe buffer.withUnsafeMutableWritableBytes { Int(bitPattern: $0.baseAddress) }
+        let padding = (page - start % page) % page
+        buffer.moveWriterIndex(forwardBy: padding)
+        buffer.moveReaderIndex(forwardBy: padding)
+        return buffer
     }
 
     /// Returns `length` bytes, collected over several inputs where needed.

@@ -20,6 +20,8 @@ package enum WireConstants {
     package static let headerLimit = 64 << 10
     /// Payload bytes: one block that did not compress.
     package static let payloadLimit = 1 << 20
+    /// In memory, not on the wire: what the start of a payload is a multiple of, in bytes.
+    package static let payloadAlignment = 4096
     /// Names in one frame.
     package static let namesPerFrame = 1024
     /// Default TCP port.

@@ -26,6 +26,29 @@ struct GearParametersTests {
         }
     }
 
+    @Test func aFileWithoutAnOldVersionIsCutEvenly() {
+        let length = 256 << 10
+        #expect(GearChunker.Parameters.forShare(oldSize: nil) == .even)
+        for count in [1, length - 1, length, length + 1, 3 * length + 5] {
+            let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 11) }
+            var chunker = GearChunker(parameters: .even)
+            var lengths: [Int] = []
+            bytes.withUnsafeBytes { bytes in
+                var rest = bytes
+                // First a byte less than a chunk is at hand, for which more must be waited for.
+                while !rest.isEmpty {
+                    let some = UnsafeRawBufferPointer(rebasing: rest.prefix(length - 1))
+                    if rest.count >= length { #expect(chunker.nextCut(in: some, atEnd: false) == nil) }
+                    guard let cut = chunker.nextCut(in: rest, atEnd: true) else { break }
+                    lengths.append(cut)
+                    rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(cut))
+                }
+            }
+            #expect(lengths.dropLast().allSatisfy { $0 == length })
+            #expect(lengths.reduce(0, +) == count && lengths.count == (count + length - 1) / length)
+        }
+    }
+
     @Test(
         arguments: [
             (nil, 256), (0, 16), (-1, 16), (1, 16), (4 << 30, 16), ((8 << 30) - 1, 16), (8 << 30, 32), (16 << 30, 32),

@@ -91,6 +91,32 @@ import Testing
         #expect(scratch.names() == ["x"])
     }
 
+    /// What lies on page boundaries, in memory as in the file, is written from where it lies: whatever follows.
+    @Test(arguments: [nil, EINVAL])
+    func alignedBytesAreWrittenFromWhereTheyLie(_ errno: Int32?) throws {
+        let seed = UInt64.random(in: .min ... .max)
+        print("seed \(seed)")
+        var generator = Generator(state: seed)
+        let scratch = try Scratch()
+        let seen = Counter()
+        let root = try scratch.root(calls: Self.calls(failingDirectWith: errno, seen))
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 9 << 20, alignment: 4096)
+        defer { memory.deallocate() }
+        for index in memory.indices { memory[index] = UInt8(truncatingIfNeeded: generator.next(256)) }
+        let partial = try root.createPartial(for: RelativePath("x"), makeParents: false)
+        var position = 0
+        while position < memory.count {
+            // Whole chunks, an end within a page, small ones that are collected, and whole ones again.
+            let step = [256 << 10, 1 << 20, 300_001, 4096, 100][generator.next(5)]
+            let end = min(memory.count, position + step)
+            try partial.write(UnsafeRawBufferPointer(rebasing: memory[position..<end]), at: Int64(position))
+            position = end
+        }
+        try partial.publish(size: Int64(memory.count), mode: 0o644, modified: nil)
+        #expect(try Array(Data(contentsOf: URL(filePath: scratch.full("x")))) == Array(memory))
+        #expect(errno == nil || seen.count <= 1)
+    }
+
     private func write(_ partial: PartialFile, _ content: [UInt8], _ range: Range<Int>) throws {
         try content[range].withUnsafeBytes { try partial.write($0, at: Int64(range.lowerBound)) }
     }

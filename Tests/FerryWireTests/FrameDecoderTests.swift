@@ -1,5 +1,6 @@
 import FerryErrors
 import FerryWire
+import Foundation
 import NIOCore
 import Testing
 
@@ -27,6 +28,27 @@ struct FrameDecoderTests {
                 #expect(decoder.isAtBoundary == (cut == 0 || cut == bytes.count), "\(name) cut at \(cut)")
                 #expect(try first + decoder.frames(in: [bytes[cut...]]) == [frame], "\(name) cut at \(cut)")
             }
+        }
+    }
+
+    /// Whoever received the input uses its storage again, which must not cost a copy (Docs/decisions/reused-buffers.md),
+    /// and whoever writes the payload to a disk wants it to start with a page.
+    @Test func aPayloadHasStorageOfItsOwnThatStartsWithAPage() throws {
+        let sent = Frame.block(codec: .stored, ids: Data(), lengths: [], payload: ByteBuffer(repeating: 7, count: 5000))
+        let bytes = try sent.bytes()
+        for split in [0, bytes.count - 1, bytes.count] {
+            var decoder = FrameDecoder(limits: FrameLimits())
+            var frames: [Frame] = []
+            for piece in [bytes[..<split], bytes[split...]] {
+                var input = ByteBuffer(bytes: piece)
+                while let frame = try decoder.next(&input) { frames.append(frame) }
+                let before = input.withVeryUnsafeBytes { $0.baseAddress }
+                input.clear()
+                #expect(input.withVeryUnsafeBytes { $0.baseAddress } == before, "the input is still referenced")
+            }
+            let frame = try #require(frames.first)
+            #expect(frame == sent)
+            frame.payload.withUnsafeReadableBytes { #expect(Int(bitPattern: $0.baseAddress) % 4096 == 0) }
         }
     }
 
