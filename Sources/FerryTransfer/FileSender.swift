@@ -11,9 +11,9 @@ package final class FileSender {
     /// Bytes read and not yet sent or found to be had. Enough to keep reading while decisions travel; more would
     /// leave the cache (DESIGN.md, measured: 16 MiB in flight ran at a third of the speed of 4 MiB).
     private static let holdLimit = 8 << 20
-    /// Segments between the oldest chunk held and the one read last. Each chunk keeps its whole segment in memory, so
-    /// that few wanted ones among many that are had would otherwise hold many times their own bytes.
-    private static let segmentLimit = 8
+    /// Bytes of segments between the oldest chunk held and the one read last. Each chunk keeps its whole segment in
+    /// memory, so that few wanted ones among many that are had would otherwise hold many times their own bytes.
+    private static let segmentLimit = 16 << 20
 
     private var reader: SourceReader
     private var machine: SendMachine
@@ -92,7 +92,7 @@ package final class FileSender {
     private var mayHoldMore: Bool {
         let oldest = self.builder.oldestSegment ?? self.undecided.first?.number ?? self.unnamed.first?.number
         return self.heldBytes < Self.holdLimit
-            && self.reader.number - (oldest ?? self.reader.number) < Self.segmentLimit
+            && (self.reader.number - (oldest ?? self.reader.number)) * self.reader.segmentLength < Self.segmentLimit
     }
 
     private func decide(_ isWanted: Bool) {

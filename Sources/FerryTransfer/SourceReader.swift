@@ -19,8 +19,9 @@ struct SourceReader {
         let length: Int
     }
 
-    /// Bytes of a segment, what is left of the one before included: a power of two, for that is what is allocated.
-    private static let segmentLength = 2 << 20
+    /// Bytes of a segment, what is left of the one before included: a power of two, for that is what is allocated, and
+    /// twice the longest chunk, so that it is not mostly left-overs. 1 MiB, where it suffices, was up to 8% faster than 2.
+    let segmentLength: Int
 
     private let source: any ByteSource
     private var chunker: GearChunker
@@ -37,6 +38,7 @@ struct SourceReader {
     init(source: any ByteSource, parameters: GearChunker.Parameters, wantsSHA256: Bool) {
         self.source = source
         self.chunker = GearChunker(parameters: parameters)
+        self.segmentLength = max(1 << 20, 2 * parameters.maximum)
         self.plain = wantsSHA256 ? StreamDigest() : nil
     }
 
@@ -48,7 +50,7 @@ struct SourceReader {
     /// - Returns: the chunks that it completes, perhaps none.
     /// - Throws: what reading fails with, `.sourceChanged` once there is more than the source said.
     mutating func next() throws(FerryError) -> [Chunk] {
-        var segment = ByteBufferAllocator().buffer(capacity: Self.segmentLength)
+        var segment = ByteBufferAllocator().buffer(capacity: self.segmentLength)
         segment.writeImmutableBuffer(self.rest)
         let fresh = segment.writerIndex
         self.rest = ByteBuffer()
