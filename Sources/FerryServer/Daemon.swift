@@ -73,15 +73,15 @@ package struct Daemon: Service {
             tls: try TLSContexts.server(certificate),
             backlog: self.settings.backlog
         )
-        let channels = try await listeners.bind(self.settings)
+        let bound = try await listeners.bind(self.settings)
         let admin = try await AdminListener.start(
             state: self.state,
-            executor: self.executor(services, certificate, channels.map(\.text)),
+            executor: self.executor(services, certificate, bound),
             pool: accounts,
             group: group,
             logger: self.log
         )
-        for (_, text) in channels { self.log.info("listening", metadata: ["address": "\(text)"]) }
+        for listener in bound { self.log.info("listening", metadata: ["address": "\(listener.text)"]) }
         self.manager.ready()
         self.log.info("ready", metadata: ["state": "\(self.state.paths.root)"])
         if try catalog.users().isEmpty {
@@ -93,7 +93,7 @@ package struct Daemon: Service {
         try? await gracefulShutdown()
         self.manager.stopping()
         self.log.info("stopping", metadata: ["connections": "\(services.sessions.count)"])
-        for (channel, _) in channels { try? await channel.close() }
+        for listener in bound { try? await listener.channel.close() }
         await self.drain(services.sessions, group)
         await admin.stop()
         try await files.shutdownGracefully()
@@ -106,7 +106,7 @@ package struct Daemon: Service {
     private func executor(
         _ services: Services,
         _ certificate: ServerCertificate,
-        _ listeners: [String]
+        _ listeners: [Listeners.Listener]
     ) -> AdminExecutor {
         let fingerprint = certificate.fingerprint.description
         let (version, started) = (self.version, ContinuousClock.now)
@@ -117,7 +117,8 @@ package struct Daemon: Service {
             status: {
                 DaemonStatus(
                     version: version,
-                    listeners: listeners,
+                    listeners: listeners.map(\.text),
+                    port: listeners.lazy.compactMap(\.securePort).first,
                     sessions: services.sessions.count,
                     uptime: (ContinuousClock.now - started).components.seconds
                 )

@@ -9,6 +9,11 @@ package final class FrameHandler: ChannelDuplexHandler {
     package typealias OutboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
 
+    /// TCP_NOTSENT_LOWAT (tcp(7)), which NIO has no name for.
+    private static let unsentLimit = NIOBSDSocket.Option(rawValue: 25)
+    /// Bytes that the kernel takes ahead of what it can send.
+    private static let unsentBytes: Int32 = 256 << 10
+
     struct SetReading: Sendable { let isReading: Bool }
     struct SetLimits: Sendable { let limits: FrameLimits }
     struct Drained: Sendable {}
@@ -50,6 +55,11 @@ package final class FrameHandler: ChannelDuplexHandler {
         let times = self.deadlines
         let shortest = min(times.handshake, times.idle, times.transfer, times.keepAlive, times.discard)
         let period = TimeAmount.nanoseconds(max(10_000_000, shortest.nanoseconds / 4))
+        // A socket's buffer would take a whole window, however slow the link: what waits must wait here, where
+        // `--compress auto` sees it. A socket that is not TCP refuses, and its peer is on the same machine.
+        if let socket = context.channel as? any SocketOptionProvider {
+            _ = socket.unsafeSetSocketOption(level: .tcp, name: Self.unsentLimit, value: Self.unsentBytes)
+        }
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         self.timer = context.eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
             bound.value.handler.checkDeadlines(bound.value.context)

@@ -12,7 +12,7 @@ struct LinkOptions: ParsableArguments {
     @Option(help: "Host name or address by which clients reach this daemon; by default this machine's name.")
     var host: String?
 
-    @Option(help: "Port by which clients reach this daemon; by default the one it is configured to listen on.")
+    @Option(help: "Port by which clients reach this daemon; by default the one it listens on, or is configured to.")
     var port: Int?
 
     /// The place that a link will name, checked before anything is changed.
@@ -24,16 +24,18 @@ struct LinkOptions: ParsableArguments {
     /// Finds and checks host and port.
     ///
     /// - Throws: `.usage` if they do not make a link.
-    func place(_ state: StateOptions, user: Name) throws -> Place {
-        let place = Place(host: try self.host ?? Self.machine(), port: try self.port ?? Self.configuredPort(state))
+    func place(_ state: StateOptions, user: Name) async throws -> Place {
+        let host = try self.host ?? Self.machine()
+        // Before anything is asked or made: a state directory comes into being with the first question.
         _ = try LoginLink(
             user: user.text,
             secret: "probe",
-            host: place.host,
-            port: place.port,
+            host: host,
+            port: self.port ?? WireConstants.defaultPort,
             pin: Fingerprint(certificate: [])
         )
-        return place
+        if let port = self.port { return Place(host: host, port: port) }
+        return Place(host: host, port: try await Self.usualPort(state))
     }
 
     /// Prints the link, alone, on standard output, and what to do with it on standard error.
@@ -63,8 +65,11 @@ struct LinkOptions: ParsableArguments {
         return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     }
 
-    /// The first port with TLS that the configuration names, unless the system chooses it.
-    private static func configuredPort(_ state: StateOptions) throws -> Int {
+    /// The first port with TLS that the running daemon listens on; without one, that the configuration names, unless the
+    /// system chooses it.
+    private static func usualPort(_ state: StateOptions) async throws -> Int {
+        // Why there is no answer, the request that follows will say, unless it needs none.
+        if case .status(let status)? = try? await state.perform(.status), let port = status.port { return port }
         let environment = ProcessInfo.processInfo.environment
         let paths = StatePaths(root: try state.path(environment: environment))
         let loaded = try DaemonSettings.load(file: nil, state: paths, environment: environment)

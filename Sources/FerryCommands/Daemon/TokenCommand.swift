@@ -34,7 +34,7 @@ struct TokenCommand: AsyncParsableCommand {
         var expires: ExpiryArgument?
 
         func run() async throws {
-            let place = try self.link.place(self.state, user: self.user)
+            let place = try await self.link.place(self.state, user: self.user)
             let request = AdminRequest.tokenAdd(
                 user: self.user,
                 tokenName: self.name,

@@ -46,7 +46,7 @@ struct UserCommand: AsyncParsableCommand {
         var expires: ExpiryArgument?
 
         func run() async throws {
-            let place = try self.link.place(self.state, user: self.name)
+            let place = try await self.link.place(self.state, user: self.name)
             let request = AdminRequest.userAdd(
                 user: self.name,
                 grants: self.grants,

@@ -44,14 +44,17 @@ package struct DaemonStatus: Hashable, Codable, Sendable {
     package let version: String
     /// Addresses that are listened on.
     package let listeners: [String]
+    /// The first port that clients with a login link can use; nil if there is none.
+    package let port: Int?
     /// Open connections.
     package let sessions: Int
     /// Seconds since it was ready.
     package let uptime: Int64
 
-    package init(version: String, listeners: [String], sessions: Int, uptime: Int64) {
+    package init(version: String, listeners: [String], port: Int?, sessions: Int, uptime: Int64) {
         self.version = version
         self.listeners = listeners
+        self.port = port
         self.sessions = sessions
         self.uptime = uptime
     }

@@ -13,23 +13,34 @@ struct Listeners {
     let tls: NIOSSLContext
     let backlog: Int
 
+    /// A bound address.
+    struct Listener: Sendable {
+        let channel: any Channel
+        /// The address that it really has.
+        let text: String
+        /// Its port, if clients with a login link can use it.
+        let securePort: Int?
+    }
+
     /// Binds all addresses, or none.
     ///
-    /// - Returns: the bound channels with the address each really has.
     /// - Throws: `.connection` naming the address that could not be bound.
-    func bind(_ settings: Settings) async throws -> [(channel: any Channel, text: String)] {
-        var bound: [(channel: any Channel, text: String)] = []
+    func bind(_ settings: Settings) async throws -> [Listener] {
+        var bound: [Listener] = []
         do {
             for address in settings.listen {
                 guard let channel = try await self.bind(address, isPlain: address.isUnix) else { continue }
-                bound.append((channel, self.text(channel, address) + (address.isUnix ? "" : " (TLS)")))
+                let text = self.text(channel, address) + (address.isUnix ? "" : " (TLS)")
+                let port = address.isUnix ? nil : channel.localAddress?.port
+                bound.append(Listener(channel: channel, text: text, securePort: port))
             }
             for address in settings.listenPlain {
                 guard let channel = try await self.bind(address, isPlain: true) else { continue }
-                bound.append((channel, self.text(channel, address) + " (plain)"))
+                let text = self.text(channel, address) + " (plain)"
+                bound.append(Listener(channel: channel, text: text, securePort: nil))
             }
         } catch {
-            for (channel, _) in bound { try? await channel.close() }
+            for listener in bound { try? await listener.channel.close() }
             throw error
         }
         return bound
