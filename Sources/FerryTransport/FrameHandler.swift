@@ -216,7 +216,11 @@ package final class FrameHandler: ChannelDuplexHandler {
             return FerryError(.connection, "the connection was cut", cause: error)
         }
         if let error = error as? IOError {
-            return FerryError(.connection, "the connection was lost: \(error)", cause: error)
+            return FerryError(
+                .connection,
+                "the connection was lost: \(SystemError(number: error.errnoCode))",
+                cause: error
+            )
         }
         return FerryError(.connection, "the connection failed: \(error)", cause: error)
     }

@@ -255,7 +255,9 @@ package final class Session: FrameReceiver {
         case .finished: self.services.log.info("\(request.verb)", metadata: metadata)
         case .refused(let error), .failed(let error, _):
             metadata["error"] = "\(error.message)"
-            self.services.log.warning("\(request.verb) failed", metadata: metadata)
+            // A client asks for what may not be there: whether a push would replace something, say.
+            let level: Logger.Level = if case .refused = outcome, error.code == .notFound { .info } else { .warning }
+            self.services.log.log(level: level, "\(request.verb) failed", metadata: metadata)
         }
     }
 

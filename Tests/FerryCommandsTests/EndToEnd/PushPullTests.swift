@@ -17,6 +17,9 @@ import Testing
             #expect(push.output.isEmpty)
             #expect(push.errors.contains("noise.bin -> nas:inbox/a/b/noise.bin: 3.0 MB in "))
             #expect(push.errors.contains("2 files: 3.4 MB in "))
+            // That the names were new, for which the client asks, is nothing to be warned of.
+            let log = try await daemon.log.text(matching: " push .*words.txt")
+            #expect(log.contains("stat failed") && !log.contains(" warning "))
             #expect(try daemon.shared("a/b/noise.bin") == noise)
             #expect(try daemon.shared("a/b/words.txt") == words)
             let pull = try await daemon.ferry("pull", "nas:inbox/a/b/noise.bin", "nas:inbox/a/b/words.txt", "..")
