@@ -2,6 +2,16 @@ import Foundation
 import Testing
 
 @Suite struct PushPullTests {
+    /// The client asks whether the name is a directory; that it is new is nothing to be warned of.
+    @Test func aPushToANewNameWarnsOfNothing() async throws {
+        try await TestDaemon.with { daemon in
+            try daemon.write(Data("x".utf8), to: "x")
+            #expect(try await daemon.ferry("push", "x", "nas:inbox/new").status == 0)
+            let log = try await daemon.log.text(matching: " info push .*inbox/new")
+            #expect(log.contains(" info stat failed ") && !log.contains(" warning "), "\(log)")
+        }
+    }
+
     @Test func filesTravelThereAndBack() async throws {
         try await TestDaemon.with { daemon in
             let (noise, words) = (TestDaemon.noise(3_000_001), Data(repeating: 0x61, count: 400_000))
@@ -17,9 +27,6 @@ import Testing
             #expect(push.output.isEmpty)
             #expect(push.errors.contains("noise.bin -> nas:inbox/a/b/noise.bin: 3.0 MB in "))
             #expect(push.errors.contains("2 files: 3.4 MB in "))
-            // That the names were new, for which the client asks, is nothing to be warned of.
-            let log = try await daemon.log.text(matching: " push .*words.txt")
-            #expect(log.contains("stat failed") && !log.contains(" warning "))
             #expect(try daemon.shared("a/b/noise.bin") == noise)
             #expect(try daemon.shared("a/b/words.txt") == words)
             let pull = try await daemon.ferry("pull", "nas:inbox/a/b/noise.bin", "nas:inbox/a/b/words.txt", "..")
