@@ -17,7 +17,7 @@ extension Setting {
             "limits.connections_per_address",
             \.limits.connectionsPerAddress,
             1...100_000,
-            "Connections at once from one address."
+            "Connections at once from one IPv4 address, or one IPv6 /64."
         ),
         .count(
             "limits.unauthenticated",
@@ -75,7 +75,7 @@ extension Setting {
             "penalties.first",
             \.penalties.first,
             .zero ... .seconds(60),
-            "Delay after a failed login; it doubles with each further one from the same address. 0s turns it off."
+            "Delay after a failed login; it doubles with each further one from the same IPv4 address, or IPv6 /64. 0s turns it off."
         ),
         .duration("penalties.max", \.penalties.maximum, .zero ... .seconds(3600), "The longest such delay."),
     ]

@@ -92,7 +92,7 @@ struct Listeners {
     private static func accept(_ channel: any Channel, _ services: Services, _ tls: NIOSSLContext?) throws {
         let connection = FrameConnection(channel: channel)
         let session = Session(connection: connection, services: services)
-        if let reason = services.sessions.add(session, host: session.host) {
+        if let reason = services.sessions.add(session) {
             services.log.notice(
                 "connection refused",
                 metadata: ["address": "\(session.address)", "reason": "\(reason)"]

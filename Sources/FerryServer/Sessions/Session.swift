@@ -24,8 +24,10 @@ package final class Session: FrameReceiver {
 
     let id: String
     let address: String
-    /// The address without port, which connections are counted by.
-    package let host: String
+    /// The address without port.
+    private let host: String
+    /// What connections and failed logins are counted by.
+    package let network: String
     private let connection: FrameConnection
     private let services: Services
     private let state = Mutex(State())
@@ -38,6 +40,7 @@ package final class Session: FrameReceiver {
         self.id = SessionID.make()
         self.address = connection.channel.peerText
         self.host = connection.channel.peerHost
+        self.network = connection.channel.peerNetwork
         self.connection = connection
         self.services = services
     }
@@ -162,7 +165,7 @@ package final class Session: FrameReceiver {
             return state.machine.authenticated()
         }
         guard isAwaited else { return }
-        self.services.penalties.succeeded(self.host)
+        self.services.penalties.succeeded(self.network)
         self.services.sessions.loggedIn(self)
         self.connection.setLimits(self.services.limits)
         self.connection.setPhase(.idle)
@@ -180,7 +183,7 @@ package final class Session: FrameReceiver {
 
     /// One path and one answer, whatever was wrong; the answer waits the longer, the more often this address failed.
     private func refuseLogin() {
-        let delay = self.services.penalties.failed(self.host)
+        let delay = self.services.penalties.failed(self.network)
         self.services.log.notice(
             "authentication failure",
             metadata: ["address": "\(self.host)", "session": "\(self.id)"]

@@ -23,7 +23,7 @@ package final class SessionRegistry: LiveSessions {
 
     private struct State {
         var sessions: [ObjectIdentifier: Session] = [:]
-        var hosts: [String: Int] = [:]
+        var networks: [String: Int] = [:]
         var anonymous: Set<ObjectIdentifier> = []
         var isClosing = false
         var whenEmpty: [EventLoopPromise<Void>] = []
@@ -40,17 +40,17 @@ package final class SessionRegistry: LiveSessions {
     /// Lets a new connection in.
     ///
     /// - Returns: nil, or the reason why there is no room for it.
-    package func add(_ session: Session, host: String) -> String? {
+    package func add(_ session: Session) -> String? {
         self.state.withLock { state in
             if state.isClosing { return "shutting down" }
             if state.sessions.count >= self.caps.total { return "\(self.caps.total) connections are open" }
             if state.anonymous.count >= self.caps.anonymous {
                 return "\(self.caps.anonymous) connections have not logged in"
             }
-            if state.hosts[host, default: 0] >= self.caps.perAddress {
+            if state.networks[session.network, default: 0] >= self.caps.perAddress {
                 return "\(self.caps.perAddress) connections from this address are open"
             }
-            state.hosts[host, default: 0] += 1
+            state.networks[session.network, default: 0] += 1
             state.sessions[ObjectIdentifier(session)] = session
             state.anonymous.insert(ObjectIdentifier(session))
             return nil
@@ -66,8 +66,8 @@ package final class SessionRegistry: LiveSessions {
         let waiters = self.state.withLock { state -> [EventLoopPromise<Void>] in
             guard state.sessions.removeValue(forKey: ObjectIdentifier(session)) != nil else { return [] }
             state.anonymous.remove(ObjectIdentifier(session))
-            let left = state.hosts[session.host, default: 1] - 1
-            state.hosts[session.host] = left > 0 ? left : nil
+            let left = state.networks[session.network, default: 1] - 1
+            state.networks[session.network] = left > 0 ? left : nil
             guard state.sessions.isEmpty else { return [] }
             defer { state.whenEmpty = [] }
             return state.whenEmpty

@@ -56,7 +56,7 @@ final class SessionServer {
                     let connection = FrameConnection(channel: channel)
                     let session = Session(connection: connection, services: services)
                     watched.add(session, connection)
-                    if let reason = sessions.add(session, host: session.host) { throw FerryError(.limit, reason) }
+                    if let reason = sessions.add(session) { throw FerryError(.limit, reason) }
                     try channel.pipeline.syncOperations.addHandler(
                         FrameHandler(
                             connection: connection,
