@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,4 +39,11 @@ int ferry_reopen_direct(int descriptor) {
     snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
     int direct = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
     return direct < 0 ? -errno : direct;
+}
+
+void ferry_raise_file_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }

@@ -82,13 +82,18 @@ extension Catalog {
         let found: (Identity, lastUsed: Int64?)? = try self.read { db in
             let statement = try db.cachedStatement(
                 sql: """
-                    SELECT id, user, name, last_used FROM token
+                    SELECT id, user, name, last_used, expires FROM token
                     WHERE hash = ? AND (expires IS NULL OR expires > ?)
                     """
             )
             return try Row.fetchOne(statement, arguments: [Self.blob(hash), now]).map { row in
                 (
-                    Identity(user: Name(stored: row["user"]), tokenID: row["id"], tokenName: row["name"]),
+                    Identity(
+                        user: Name(stored: row["user"]),
+                        tokenID: row["id"],
+                        tokenName: row["name"],
+                        expires: row["expires"]
+                    ),
                     row["last_used"]
                 )
             }

@@ -132,10 +132,13 @@ package struct Identity: Hashable, Sendable {
     package let user: Name
     package let tokenID: String
     package let tokenName: String
+    /// Unix seconds from which on the token is refused; nil for never.
+    package let expires: Int64?
 
-    package init(user: Name, tokenID: String, tokenName: String) {
+    package init(user: Name, tokenID: String, tokenName: String, expires: Int64? = nil) {
         self.user = user
         self.tokenID = tokenID
         self.tokenName = tokenName
+        self.expires = expires
     }
 }

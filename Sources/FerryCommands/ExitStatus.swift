@@ -43,7 +43,7 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
         switch (code, origin) {
         // These say for themselves where they belong.
         case (.authentication, _), (.wrongPin, _): self = .authentication
-        case (.connection, _), (.timeout, _), (.shuttingDown, _), (.violation, _): self = .connection
+        case (.connection, _), (.timeout, _), (.shuttingDown, _), (.violation, _), (.limit, .local): self = .connection
         case (.integrity, _): self = .integrity
         case (.cancelled, .local): self = .cancelled
         // The peer gave up on us; nobody pressed a key here.

@@ -23,6 +23,7 @@ package struct FerryError: Error, Sendable {
         package static let readOnly = Code(rawValue: "read-only")
         package static let noSpace = Code(rawValue: "no-space")
         package static let inputOutput = Code(rawValue: "io")
+        package static let tooLarge = Code(rawValue: "too-large")
         package static let sourceChanged = Code(rawValue: "source-changed")
         package static let busy = Code(rawValue: "busy")
         // Accounts and state.

@@ -34,7 +34,7 @@ extension FerryError {
         case EROFS: (.readOnly, "the file system is read-only", nil)
         case ENOSPC: (.noSpace, "no space left on the file system", "free some space and try again")
         case EDQUOT: (.noSpace, "the disk quota is used up", "free some space and try again")
-        case EFBIG: (.limit, "larger than the file system or the process's file size limit allows", nil)
+        case EFBIG: (.tooLarge, "larger than the file system or the process's file size limit allows", nil)
         // openat2 answers EXDEV for a way out of the root, ELOOP for a magic link as well as for a loop.
         case EXDEV: (.denied, "it leads out of the served directory", "only links that stay inside are followed")
         case ELOOP: (.denied, "it leads through a loop of symbolic links or through a link that is not allowed", nil)

@@ -84,7 +84,7 @@ package final class SourceFile: ByteSource {
                 return unsafe try self.read(into: rest, at: Int64(offset))
             }
             guard count <= limit else {
-                throw FerryError(.limit, "\(self.name) is larger than \(limit) bytes")
+                throw FerryError(.tooLarge, "\(self.name) is larger than \(limit) bytes")
             }
             if count < bytes.count { break }
             bytes.append(contentsOf: repeatElement(0, count: bytes.count))

@@ -60,6 +60,14 @@ package final class StreamSink: Sendable {
         StreamSink(try Descriptor.duplicate(STDOUT_FILENO, name: "standard output"), name: "standard output")
     }
 
+    /// Makes durable what was written, where it went to a file.
+    /// - Throws: `inputOutput`, `noSpace` and other mapped errors.
+    package func sync() throws(FerryError) {
+        // A pipe, a terminal and some files have nothing to sync (fsync(2)).
+        guard fsync(self.descriptor.raw) < 0, ![EINVAL, EROFS, ENOTSUP].contains(errno) else { return }
+        throw FerryError(Errno(errno), "write", self.name)
+    }
+
     /// Writes all of `bytes`; waits for the reader.
     /// - Throws: `inputOutput` if the reader has gone, `noSpace` and other mapped errors.
     package func write(_ bytes: UnsafeRawBufferPointer) throws(FerryError) {

@@ -22,6 +22,8 @@ package final class FileSender {
     private var unnamed = CircularBuffer<SourceReader.Chunk>()
     private var heldBytes = 0
     private var hasEnded = false
+    /// Bytes queued at which no block is added: credit for what has not left yet must not make this side hold more.
+    private let queueLimit: Int
     private let onProgress: (@Sendable (TransferSummary) -> Void)?
     package private(set) var summary = TransferSummary()
 
@@ -42,6 +44,7 @@ package final class FileSender {
     ) {
         self.reader = SourceReader(source: source, parameters: parameters, wantsSHA256: wantsSHA256)
         self.machine = SendMachine(limits: limits)
+        self.queueLimit = limits.blockWindow
         self.builder = BlockBuilder(compression: compression)
         self.onProgress = onProgress
     }
@@ -121,9 +124,9 @@ package final class FileSender {
     private func sendBlock(_ sink: any FrameSink) -> Bool {
         let isLast = self.reader.isAtEnd && self.undecided.isEmpty && self.unnamed.isEmpty
         let mayGrow = !isLast && self.mayHoldMore && self.machine.allowedNames > 0
-        guard let next = self.builder.nextBlock(mayGrow: mayGrow), self.machine.allowsBlock(payload: next.length) else {
-            return false
-        }
+        guard sink.queuedBytes < self.queueLimit, let next = self.builder.nextBlock(mayGrow: mayGrow),
+            self.machine.allowsBlock(payload: next.length)
+        else { return false }
         let frame = self.builder.build(count: next.count, length: next.length, sink: sink)
         sink.send(frame)
         self.machine.blockSent(chunks: next.count, payload: frame.payload.readableBytes)

@@ -24,6 +24,8 @@ package final class FrameConnection: FrameSink, Sendable {
     /// Frames without payload that may be queued. A peer that reads never comes near: what answers it may demand is
     /// bounded by the name window (4096). One that only writes would have this side queue them without end.
     private static let answerLimit = 16 << 10
+    /// Bytes of their headers: a window of names and a frame of a listing many times over.
+    private static let answerBytes = 1 << 20
 
     /// Reads of up to 512 KiB: fewer, larger reads than NIO's adaptive default (DESIGN.md, measured).
     package static var receiveAllocator: any RecvByteBufferAllocator {
@@ -118,7 +120,8 @@ package final class FrameConnection: FrameSink, Sendable {
             guard !outbox.isClosed else { return .refused }
             if isLast { outbox.isClosed = true }
             if isAnswer { outbox.queuedAnswers += 1 }
-            guard outbox.queuedAnswers <= Self.answerLimit else {
+            let headers = outbox.queuedBytes - outbox.queuedPayload + head.readableBytes
+            guard outbox.queuedAnswers <= Self.answerLimit, headers <= Self.answerBytes else {
                 outbox.isClosed = true
                 return .tooMany
             }

@@ -138,7 +138,8 @@ package final class FrameHandler: ChannelDuplexHandler {
                 self.phaseStart = .now()
                 self.lastRead = .now()
                 self.lastWrite = .now()
-                self.stall.restart(now: .now())
+                // What is queued stays owed, whatever the peer asks for next.
+                if self.connection.queuedBytes == 0 { self.stall.restart(now: .now()) }
             }
             if event == .discarding, self.isPaused {
                 self.isPaused = false
@@ -168,6 +169,8 @@ package final class FrameHandler: ChannelDuplexHandler {
         switch self.phase {
         case .handshake where now - self.phaseStart > self.deadlines.handshake:
             self.fail(Self.late("the login did not complete", self.deadlines.handshake), context: context)
+        case .idle where stalled > self.deadlines.transfer:
+            self.fail(Self.late("the peer took no bytes", self.deadlines.transfer), context: context, canTell: false)
         case .idle where now - self.lastRead > self.deadlines.idle:
             self.fail(Self.late("nothing was asked for", self.deadlines.idle), context: context)
         case .discarding where now - self.phaseStart > self.deadlines.discard:

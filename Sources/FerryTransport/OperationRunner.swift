@@ -59,7 +59,13 @@ package final class OperationRunner: Sendable {
     }
 
     /// A frame for the operation arrived.
-    package func deliver(_ frame: Frame) {
+    ///
+    /// - Returns: false while the operation is held: it has been told nothing that a peer could send more of, and what is
+    ///   kept for it would be memory that nothing was granted for.
+    @discardableResult
+    package func deliver(_ frame: Frame) -> Bool {
+        let isHeld = self.inbox.withLock { $0.isHeld && !$0.isDone }
+        guard !isHeld else { return false }
         let pause = self.inbox.withLock { inbox in
             guard !inbox.isDone else { return false }
             inbox.frames.append(frame)
@@ -70,6 +76,7 @@ package final class OperationRunner: Sendable {
         }
         if pause { self.connection.setReading(false) }
         self.wake()
+        return true
     }
 
     /// Has the operation proceed: at the start, and whenever the connection has drained.

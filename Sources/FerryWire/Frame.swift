@@ -23,8 +23,12 @@ package struct Frame: Sendable, Equatable {
     }
 
     /// What a queue of received frames counts for this one, in bytes: the payload, and for the header four times its
-    /// length, because lists of small numbers and entries take more room in memory than on the wire.
-    package var weight: Int { 1024 + 4 * self.headerLength + self.payload.readableBytes }
+    /// length, because lists of small numbers take more room in memory than on the wire, and 128 for each entry of a
+    /// listing, which may take two there.
+    package var weight: Int {
+        let entries = if case .entries(let entries) = self.body { entries.entries.count } else { 0 }
+        return 1024 + 4 * self.headerLength + 128 * entries + self.payload.readableBytes
+    }
 
     package static func == (left: Frame, right: Frame) -> Bool {
         left.body == right.body && left.payload == right.payload

@@ -86,6 +86,7 @@ import Testing
             try partial.publish(size: Int64(content.count), mode: 0o644, modified: nil)
         }
         // Where the file system knows no O_DIRECT there is nothing to fail.
+        #expect((seen.count > 0) == scratch.takesDirectWrites)
         #expect(seen.count == 0 ? failed == nil : failed?.code == code)
         #expect(seen.count == 0 || scratch.read("x") == "old")
         #expect(scratch.names() == ["x"])
@@ -117,6 +118,23 @@ import Testing
         #expect(errno == nil || seen.count <= 1)
     }
 
+    /// Four writes for four chunks; collecting would make one.
+    @Test func aChunkThatLiesAlignedIsOneWrite() throws {
+        let scratch = try Scratch()
+        let seen = Counter()
+        let root = try scratch.root(calls: Self.calls(failingDirectWith: nil, seen))
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+        defer { memory.deallocate() }
+        memory.initializeMemory(as: UInt8.self, repeating: 7)
+        let partial = try root.createPartial(for: RelativePath("x"), makeParents: false)
+        for start in stride(from: 0, to: memory.count, by: 256 << 10) {
+            let chunk = UnsafeRawBufferPointer(rebasing: memory[start..<(start + 256 << 10)])
+            try partial.write(chunk, at: Int64(start))
+        }
+        try partial.publish(size: Int64(memory.count), mode: 0o644, modified: nil)
+        #expect(seen.count == (scratch.takesDirectWrites ? 4 : 0))
+    }
+
     private func write(_ partial: PartialFile, _ content: [UInt8], _ range: Range<Int>) throws {
         try content[range].withUnsafeBytes { try partial.write($0, at: Int64(range.lowerBound)) }
     }
@@ -125,5 +143,21 @@ import Testing
         var buffer = [UInt8](repeating: 0, count: range.count)
         let count = try buffer.withUnsafeMutableBytes { try partial.read(into: $0, at: Int64(range.lowerBound)) }
         #expect(count == range.count && buffer == Array(content[range]))
+    }
+}
+
+extension Scratch {
+    /// Whether files here can be opened for writing past the page cache.
+    var takesDirectWrites: Bool {
+        #if arch(arm64)
+        let direct: Int32 = 0o200000
+        #else
+        let direct: Int32 = 0o40000
+        #endif
+        let descriptor = open(self.full("probe"), O_WRONLY | O_CREAT | direct, 0o600)
+        defer { unlink(self.full("probe")) }
+        guard descriptor >= 0 else { return false }
+        close(descriptor)
+        return true
     }
 }

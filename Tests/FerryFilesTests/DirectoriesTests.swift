@@ -30,7 +30,7 @@ import Testing
             try scratch.write("x", text)
             #expect(try Directories.readFile(scratch.full("x"), limit: size) == Array(text.utf8), "\(size)")
             guard size > 0 else { continue }
-            #expect(failure { _ = try Directories.readFile(scratch.full("x"), limit: size - 1) }?.code == .limit)
+            #expect(failure { _ = try Directories.readFile(scratch.full("x"), limit: size - 1) }?.code == .tooLarge)
         }
         #expect(failure { _ = try Directories.readFile(scratch.path, limit: 1) }?.code == .notAFile)
     }

@@ -7,7 +7,7 @@ import Testing
     @Test(arguments: [
         (ENOENT, FerryError.Code.notFound), (EEXIST, .exists), (ENOTDIR, .notADirectory), (EISDIR, .notAFile),
         (ENXIO, .notAFile), (ENOTEMPTY, .notEmpty), (EACCES, .permission), (EPERM, .permission), (EROFS, .readOnly),
-        (ENOSPC, .noSpace), (EDQUOT, .noSpace), (EFBIG, .limit), (EXDEV, .denied), (ELOOP, .denied),
+        (ENOSPC, .noSpace), (EDQUOT, .noSpace), (EFBIG, .tooLarge), (EXDEV, .denied), (ELOOP, .denied),
         (ENAMETOOLONG, .invalidPath), (EMFILE, .busy), (ENFILE, .busy), (EBUSY, .busy), (ENOSYS, .unsupported),
         (EIO, .inputOutput), (ESTALE, .inputOutput), (9999, .inputOutput),
     ])

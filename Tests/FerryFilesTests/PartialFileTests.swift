@@ -57,8 +57,8 @@ import Testing
     func refusesOffsetsOutOfRange(_ offset: Int64) throws {
         let scratch = try Scratch()
         let partial = try scratch.root().createPartial(for: RelativePath("x"), makeParents: false)
-        #expect(failure { try partial.write("abcdef", at: offset) }?.code == .limit)
-        #expect(failure { try partial.publish(size: -1, mode: 0, modified: nil) }?.code == .limit)
+        #expect(failure { try partial.write("abcdef", at: offset) }?.code == .tooLarge)
+        #expect(failure { try partial.publish(size: -1, mode: 0, modified: nil) }?.code == .tooLarge)
         #expect(scratch.names() == [])
     }
 

@@ -49,7 +49,7 @@ import Testing
         let path = scratch.full("secret")
         try PrivateFile.write(path, [UInt8](repeating: 7, count: 10_000))
         #expect(try PrivateFile.read(path, limit: 10_000).count == 10_000)
-        #expect(failure { _ = try PrivateFile.read(path, limit: 9999) }?.code == .limit)
+        #expect(failure { _ = try PrivateFile.read(path, limit: 9999) }?.code == .tooLarge)
     }
 
     @Test func keepsTheOldFileWhenItCannotBeReplaced() throws {

@@ -55,7 +55,7 @@ import Testing
 
     @Test(arguments: [
         (ENOSPC, FerryError.Code.noSpace), (EDQUOT, .noSpace), (EIO, .inputOutput), (EROFS, .readOnly),
-        (EACCES, .permission), (EPERM, .permission), (EFBIG, .limit),
+        (EACCES, .permission), (EPERM, .permission), (EFBIG, .tooLarge),
     ])
     func aFailureAtAnyCallLeavesTheOldFileAndNothingElse(_ errno: Int32, _ code: FerryError.Code) throws {
         let count = try self.countCalls()

@@ -36,6 +36,15 @@ struct FrameTests {
         #expect(failure.remedy.unicodeScalars.count == 1000)
     }
 
+    @Test(arguments: [
+        ("no-space", "no-space"), ("from-the-future", "from-the-future"), ("", "internal"),
+        ("\u{1B}]0;x\u{07}", "internal"),
+        ("a\nferry: all done", "internal"), (String(repeating: "a", count: 41), "internal"),
+    ])
+    func aPeersCodeHasTheFormOfOne(_ sent: String, _ code: String) {
+        #expect(FerryError(peer: make(WireFailure()) { $0.code = sent }).code.rawValue == code)
+    }
+
     @Test func whatAPeerSaysIsEscapedAndKnownAsItsOwn() {
         let failure = make(WireFailure()) {
             $0.code = "not-found"

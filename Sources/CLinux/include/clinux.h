@@ -24,5 +24,9 @@ long ferry_getdents64(int directory, void *buffer, size_t size);
 /// sync_file_range(2) with SYNC_FILE_RANGE_WRITE: starts writing dirty pages back and does not wait for it.
 int ferry_start_writeback(int descriptor, int64_t offset, int64_t count);
 
+/// Raises the number of files that the process may have open to what it may raise it to (RLIMIT_NOFILE); each connection is
+/// one. Shells give 1024, with a ceiling of many more.
+void ferry_raise_file_limit(void);
+
 /// Opens the file of `descriptor` once more, for writing past the page cache (O_DIRECT). Needs /proc.
 int ferry_reopen_direct(int descriptor);

@@ -45,6 +45,12 @@ package final class PullRequest: FrameOperation {
         case .failure(let failure):
             throw FerryError(peer: failure)
         case .ready(let ready) where !self.isReady:
+            guard ready.size <= UInt64(Int64.max) else {
+                throw FerryError(
+                    .violation,
+                    "the daemon announced a file of \(ready.size) bytes, more than any file holds"
+                )
+            }
             self.isReady = true
             self.receiver = FileReceiver(
                 destination: try self.makeDestination(ready),

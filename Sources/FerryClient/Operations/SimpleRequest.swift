@@ -1,6 +1,7 @@
 package import FerryErrors
 package import FerryProtocol
 package import FerryWire
+import FoundationEssentials
 
 /// A request that moves no file: list, stat, remove, mkdir.
 package final class SimpleRequest: FrameOperation {
@@ -26,10 +27,19 @@ package final class SimpleRequest: FrameOperation {
     package func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
         switch frame.body {
         case .failure(let failure): throw FerryError(peer: failure)
-        case .entries(let entries): try self.onEntries(entries.entries)
+        case .entries(let entries):
+            for entry in entries.entries where !Self.isName(entry.name) {
+                throw FerryError(.violation, "the daemon listed something that is not a name")
+            }
+            try self.onEntries(entries.entries)
         case .finished: self.isFinished = true
         default: throw FerryError(.violation, "the daemon answered a request with something else")
         }
+    }
+
+    /// What a directory can hold (NAME_MAX): a listing is kept to be sorted, so that it is bounded by its names.
+    private static func isName(_ name: Data) -> Bool {
+        (1...255).contains(name.count) && !name.contains(0) && !name.contains(UInt8(ascii: "/"))
     }
 
     package func proceed(sink: any FrameSink) throws(FerryError) -> Progress {

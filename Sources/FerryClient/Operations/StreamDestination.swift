@@ -29,7 +29,10 @@ package final class StreamDestination: ByteDestination {
         throw FerryError(.internalError, "a stream cannot be read back")
     }
 
-    package func commit(size: UInt64) throws(FerryError) -> String? { self.digest?.finalize() }
+    package func commit(size: UInt64) throws(FerryError) -> String? {
+        try self.sink.sync()
+        return self.digest?.finalize()
+    }
 
     package func discard() {}
 }

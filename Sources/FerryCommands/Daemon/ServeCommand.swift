@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import FerryErrors
 import FerryFiles
 import FerryServer
@@ -45,6 +46,7 @@ struct ServeCommand: AsyncParsableCommand {
         )
         let log = DaemonLog.make(loaded.settings.log)
         signal(SIGPIPE, SIG_IGN)
+        ferry_raise_file_limit()
         let daemon = Daemon(
             settings: loaded.settings,
             state: state,

@@ -3,6 +3,7 @@ package import FerryErrors
 import FerryProtocol
 package import FerryTransport
 package import FerryWire
+import FoundationEssentials
 import Logging
 import NIOCore
 import NIOPosix
@@ -88,7 +89,10 @@ package final class Session: FrameReceiver {
             switch action {
             case .authenticate(let hello, let limits): self.authenticate(hello, limits)
             case .start(let request): self.start(request)
-            case .forward(let frame): self.state.withLock { $0.runner }?.deliver(frame)
+            case .forward(let frame):
+                guard self.state.withLock({ $0.runner })?.deliver(frame) ?? true else {
+                    throw FerryError(.violation, "a frame came before the daemon was ready")
+                }
             case .discard: break
             }
         } catch {
@@ -167,6 +171,7 @@ package final class Session: FrameReceiver {
         guard isAwaited else { return }
         self.services.penalties.succeeded(self.network)
         self.services.sessions.loggedIn(self)
+        if let expires = identity.expires { self.watch(expires) }
         self.connection.setLimits(self.services.limits)
         self.connection.setPhase(.idle)
         self.connection.send(
@@ -179,6 +184,17 @@ package final class Session: FrameReceiver {
                 "token": "\(identity.tokenName)", "agent": "\(Escaping.escape(String(hello.agent.prefix(80))))",
             ]
         )
+    }
+
+    /// Ends the session when its token expires, looked at by the clock at least once an hour: it may be set meanwhile.
+    private func watch(_ expires: Int64) {
+        let left = Double(expires) - Date.now.timeIntervalSince1970
+        guard left > 0 else {
+            return self.fail(FerryError(.authentication, "the login link has expired", remedy: "ask for a new one"))
+        }
+        let wait = TimeAmount.milliseconds(Int64(min(left, 3600) * 1000) + 1)
+        let task = self.connection.channel.eventLoop.scheduleTask(in: wait) { [weak self] in self?.watch(expires) }
+        self.connection.channel.closeFuture.whenComplete { _ in task.cancel() }
     }
 
     /// One path and one answer, whatever was wrong; the answer waits the longer, the more often this address failed.
@@ -204,7 +220,7 @@ package final class Session: FrameReceiver {
         let begun = NIODeadline.now()
         let name = request.name
         let budget = self.services.budget
-        let reservation = name.isTransfer ? budget.reservation(self.transferMemory) : nil
+        let reservation = name.isTransfer ? budget.reservation(self.transferMemory(request)) : nil
         let runner = OperationRunner(
             operation: request.operation(access: access, peerLimits: self.state.withLock { $0.peerLimits }),
             connection: self.connection,
@@ -219,9 +235,12 @@ package final class Session: FrameReceiver {
         if let reservation { budget.acquire(reservation) { runner.start() } } else { runner.wake() }
     }
 
-    /// What one transfer may hold, in bytes: a window of blocks on its way, the blocks being read or written, and the
-    /// queue towards the kernel.
-    private var transferMemory: Int { self.services.limits.blockWindow + 8 << 20 }
+    /// What one transfer may hold, in bytes: a window of blocks on its way, and the blocks being written, or the segments
+    /// read and the queue towards the kernel.
+    private func transferMemory(_ request: Request) -> Int {
+        let own = if case .pull = request { 16 << 20 } else { 8 << 20 }
+        return self.services.limits.blockWindow + own
+    }
 
     private func ended(_ outcome: Outcome, _ request: RequestName, _ begun: NIODeadline) {
         self.logTransfer(outcome, request, begun)

@@ -4,16 +4,12 @@ import FerryTransfer
 
 /// A partial file in a share; watches that the reserve of free space stays.
 final class ShareDestination: ByteDestination {
-    /// Bytes written between two looks at the free space.
-    private static let checkEvery: UInt64 = 64 << 20
-
     private let partial: PartialFile
     private let location: ShareLocation
     private let roots: ShareRoots
     private let claim: PushClaim
     private let mode: UInt32
     private let modified: Timestamp?
-    private var unchecked: UInt64 = 0
 
     var isRandomAccess: Bool { true }
 
@@ -34,11 +30,7 @@ final class ShareDestination: ByteDestination {
     }
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError) {
-        self.unchecked += UInt64(bytes.count)
-        if self.unchecked >= Self.checkEvery {
-            try self.roots.checkSpace(self.location, for: 0)
-            self.unchecked = 0
-        }
+        try self.roots.willWrite(bytes.count, to: self.location)
         try self.partial.write(bytes, at: Int64(clamping: offset))
     }
 

@@ -7,6 +7,10 @@ import Synchronization
 package final class ShareRoots: Sendable {
     private let roots = Mutex<[Name: (path: String, root: RootDirectory)]>([:])
     private let reserve: UInt64
+    /// Bytes that all pushes together wrote to a share since its free space was last looked at.
+    private let unchecked = Mutex<[Name: UInt64]>([:])
+    /// Bytes written to a share between two looks: what pushes may take of the reserve before they end.
+    private static let checkEvery: UInt64 = 8 << 20
     private let targets = Mutex<Set<PushTarget>>([])
 
     /// A name that is being pushed to.
@@ -49,6 +53,18 @@ package final class ShareRoots: Sendable {
                 remedy: "free space on the daemon's machine"
             )
         }
+    }
+
+    /// Notes that a push writes `bytes`, and checks every 8 MiB, over all pushes, that the reserve is left.
+    ///
+    /// - Throws: `.noSpace`.
+    func willWrite(_ bytes: Int, to location: ShareLocation) throws(FerryError) {
+        let isDue = self.unchecked.withLock { unchecked in
+            let sum = unchecked[location.share.name, default: 0] + UInt64(bytes)
+            unchecked[location.share.name] = sum >= Self.checkEvery ? 0 : sum
+            return sum >= Self.checkEvery
+        }
+        if isDue { try self.checkSpace(location, for: UInt64(bytes)) }
     }
 
     /// Claims a name for one push.

@@ -51,6 +51,7 @@ final class SimpleOperation: FrameOperation {
     static func makeDirectory(_ request: WireMakeDirectory, _ access: ShareAccess) -> SimpleOperation {
         SimpleOperation { _ throws(FerryError) in
             let location = try access.locate(request.path, .write)
+            try access.services.roots.checkSpace(location, for: 0)
             try location.root.makeDirectory(location.path, parents: request.makeParents)
         }
     }

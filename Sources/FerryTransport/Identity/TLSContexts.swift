@@ -1,8 +1,12 @@
 package import FerryErrors
+import NIOCore
 package import NIOSSL
 
 /// The two TLS set-ups of the house: TLS 1.3 and nothing older, no ALPN, trust by pinned fingerprint.
 package enum TLSContexts {
+    /// For the peer's close_notify, which nothing depends on: frames say where they end. It comes on top of a deadline.
+    private static let shutdownTimeout = TimeAmount.milliseconds(100)
+
     /// A daemon's context.
     ///
     /// - Parameter certificate: the daemon's certificate and key.
@@ -24,6 +28,7 @@ package enum TLSContexts {
             privateKey: .privateKey(key)
         )
         configuration.minimumTLSVersion = .tlsv13
+        configuration.shutdownTimeout = Self.shutdownTimeout
         // Clients log in with a token; no certificate is asked of them, so no roots are loaded.
         configuration.trustRoots = .certificates([])
         do { return try NIOSSLContext(configuration: configuration) } catch {
@@ -43,6 +48,7 @@ package enum TLSContexts {
     package static func client() throws(FerryError) -> NIOSSLContext {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv13
+        configuration.shutdownTimeout = Self.shutdownTimeout
         // The pin replaces names, signers and dates: a certificate that was handed over by its fingerprint is the
         // right one whatever it says, and one that has expired is still the one that was handed over.
         // `.none` would skip the custom check as well.

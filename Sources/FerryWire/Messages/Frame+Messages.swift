@@ -172,10 +172,22 @@ extension FerryError {
     /// What the peer said, as this side's error; its text is escaped, for it comes from outside.
     package init(peer failure: WireFailure) {
         self.init(
-            Code(rawValue: failure.code),
+            Code(peer: failure.code),
             Escaping.escape(failure.message),
             remedy: failure.remedy.isEmpty ? nil : Escaping.escape(failure.remedy),
             origin: .remote
         )
+    }
+}
+
+extension FerryError.Code {
+    /// A code that a peer sent: any that has the form of one, for a newer peer may have more; else `internal`.
+    fileprivate init(peer text: String) {
+        let isCode =
+            (1...40).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                byte == UInt8(ascii: "-") || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+            }
+        self = isCode ? Self(rawValue: text) : .internalError
     }
 }

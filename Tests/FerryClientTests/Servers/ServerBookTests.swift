@@ -124,7 +124,7 @@ import Testing
             try PrivateFile.write(path, bytes + padding)
             #expect(try ServerBook.load(path).entries.count == 1)
             try PrivateFile.write(path, bytes + padding + [0x20])
-            #expect { try ServerBook.load(path) } throws: { ($0 as? FerryError)?.code == .limit }
+            #expect { try ServerBook.load(path) } throws: { ($0 as? FerryError)?.code == .tooLarge }
         }
     }
 

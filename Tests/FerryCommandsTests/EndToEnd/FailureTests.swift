@@ -24,6 +24,27 @@ import Testing
         }
     }
 
+    @Test func aServerThatIsGoneEndsNothingButItsOwnPaths() async throws {
+        try await TestDaemon.with { daemon in
+            let book = URL(fileURLWithPath: daemon.directory + "/config/servers.json")
+            let text = try String(contentsOf: book, encoding: .utf8)
+            var root = try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+            var servers = try #require(root["servers"] as? [String: [String: Any]])
+            servers["gone"] = servers["nas"]
+            // Nobody listens on port 1.
+            servers["gone"]?["port"] = 1
+            root["servers"] = servers
+            let handle = try FileHandle(forWritingTo: book)
+            try handle.truncate(atOffset: 0)
+            try handle.write(contentsOf: JSONSerialization.data(withJSONObject: root))
+            try handle.close()
+            let made = try await daemon.ferry("mkdir", "nas:inbox/a", "gone:inbox/b", "nas:inbox/c")
+            #expect(made.status == 3, "\(made.errors)")
+            #expect(made.errors.contains("gone:inbox/b"))
+            #expect(try daemon.names(in: daemon.share) == ["a", "c"])
+        }
+    }
+
     @Test func aReadOnlyShareTakesNothing() async throws {
         try await TestDaemon.with(readOnly: true) { daemon in
             try daemon.write(Data("a".utf8), to: "a")

@@ -1,3 +1,4 @@
+import FerryCatalog
 import FerryErrors
 import FerryProtocol
 import FerryServer
@@ -304,6 +305,34 @@ import Testing
             _ = try await first.finished()
             try await first.push([1], to: "inbox/second")
             await first.close()
+        }
+    }
+
+    /// What a held transfer were sent would be memory that nothing was granted for.
+    @Test func whoSendsBeforeItsTransferIsReadyIsCut() async throws {
+        try await LiveDaemon.run {
+            $0.limits.memory = 16 << 20
+        } _: { daemon in
+            let first = try await RawClient.logIn(daemon)
+            try await first.send(RawClient.push("inbox/first", size: 0))
+            try await first.ready()
+            let chunks = RawClient.cut([1, 2, 3])
+            let hasty = try await RawClient.logIn(daemon)
+            try await hasty.send(RawClient.push("inbox/hasty", size: 3), RawClient.names(chunks))
+            try await hasty.expectEnd(.violation)
+            await first.close()
+        }
+    }
+
+    /// Revoking ends a session; so does the time for which a token was given.
+    @Test func aSessionEndsWhenItsTokenExpires() async throws {
+        try await LiveDaemon.run { daemon in
+            let soon = Int64(Date.now.timeIntervalSince1970) + 2
+            let token = try daemon.catalog.addToken(user: Name("alice"), name: "brief", expires: soon)
+            let client = try await RawClient.connect(port: daemon.port)
+            try await client.send(RawClient.hello(token.secret))
+            _ = try await client.welcome()
+            try await client.expectEnd(.authentication)
         }
     }
 

@@ -62,8 +62,8 @@ import Testing
         let drained = pair.connection.channel.eventLoop.makePromise(of: Void.self)
         pair.receiver.forward(to: { _ in }, drained: { drained.succeed() })
         try await pair.client.channel.setOption(.autoRead, value: false).get()
-        let entry = WireEntry.with { $0.name = Data(repeating: 0x61, count: 60_000) }
-        for _ in 0..<400 { pair.connection.send(.entries([entry])) }
+        let payload = ByteBuffer(repeating: 0x61, count: 60_000)
+        for _ in 0..<400 { pair.connection.send(Frame(.credit(.init()), payload: payload)) }
         #expect(pair.connection.queuedBytes > 400 * 60_000 / 2)
         try await pair.client.channel.setOption(.autoRead, value: true).get()
         for _ in 0..<400 { _ = await pair.client.next() }
@@ -83,6 +83,26 @@ import Testing
         #expect(pair.connection.queuedBytes == queued)
         gate.signal()
         #expect(await pair.receiver.ended()?.code == .connection)
+        await pair.close()
+        try await group.shutdownGracefully()
+    }
+
+    /// Long answers are few before they are much.
+    @Test(arguments: [16, 17])
+    func aMiBOfAnswersMayBeQueuedAndNotMore(_ count: Int) async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let pair = try await SocketPair.make(group: group)
+        let gate = DispatchSemaphore(value: 0)
+        pair.connection.channel.eventLoop.execute { gate.wait() }
+        let entry = WireEntry.with { $0.name = Data(repeating: 0x61, count: 65_000) }
+        for _ in 0..<count { pair.connection.send(.entries([entry])) }
+        #expect(pair.connection.queuedBytes > 15 << 16 && pair.connection.queuedBytes <= 1 << 20)
+        gate.signal()
+        if count == 16 {
+            for _ in 0..<count { #expect(await pair.client.next() != nil) }
+        } else {
+            #expect(await pair.receiver.ended()?.code == .connection)
+        }
         await pair.close()
         try await group.shutdownGracefully()
     }

@@ -22,10 +22,8 @@ enum PathsCommand {
                 var done = 0
                 var firstFailure: FerryError?
                 for path in paths {
-                    // A server that cannot be reached ends the command; a path that is refused does not.
-                    let connection = try await servers.connection(to: path.server)
                     do {
-                        try await work(path, connection)
+                        try await work(path, try await servers.connection(to: path.server))
                         done += 1
                     } catch {
                         let error = FerryError.shaping(error)

@@ -28,7 +28,7 @@ package final class ProgressLine: Reporter {
         /// The file has ended; what it lacked counts as done, so that the line still ends at 100%.
         mutating func end(_ summary: TransferSummary) {
             self.doneFiles += 1
-            self.doneBytes += max(self.size ?? 0, summary.bytes)
+            self.doneBytes = self.doneBytes.adding(max(self.size ?? 0, summary.bytes))
             self.movedBytes += summary.bytes
             self.wireBytes += summary.wireBytes
             self.current = TransferSummary()
@@ -131,7 +131,7 @@ package final class ProgressLine: Reporter {
         guard !state.isOver, now - state.drawnAt >= Self.interval else { return }
         state.drawnAt = now
         state.isDrawn = true
-        let done = state.doneBytes + state.current.bytes
+        let done = state.doneBytes.adding(state.current.bytes)
         let moved = state.movedBytes + state.current.bytes
         state.meter.add(moved, at: now)
         let text = ProgressText(
@@ -152,5 +152,13 @@ package final class ProgressLine: Reporter {
         state.isDrawn = false
         state.drawnAt = -Double.infinity
         self.write("\r\u{1B}[K")
+    }
+}
+
+extension UInt64 {
+    /// The sum, or the largest number: a size is what a peer says it is.
+    fileprivate func adding(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = self.addingReportingOverflow(other)
+        return overflow ? .max : sum
     }
 }

@@ -134,11 +134,18 @@ struct PullTransfer: Transfer {
             return try await self.pull(connection, context) { _ in StreamDestination(sink, wantsSHA256: wantsSHA256) }
         case .file(let path):
             let place = try LocalPlace(path)
-            // At most one cleanup: the request makes its destination once.
-            let key = Mutex<Int?>(nil)
-            defer { if let key = key.withLock({ $0 }) { context.interruption.forget(key) } }
-            return try await self.pull(connection, context) { ready throws(FerryError) in
-                let (destination, made) = try context.interruption.guarding { () throws(FerryError) in
+            // At most one: the request makes its destination once.
+            let destination = Mutex<(made: LocalDestination, key: Int)?>(nil)
+            var isDone = false
+            defer {
+                if let (made, key) = destination.withLock({ $0 }) {
+                    // The request may still be at work on what came before the connection was lost.
+                    if !isDone { made.discard() }
+                    context.interruption.forget(key)
+                }
+            }
+            let summary = try await self.pull(connection, context) { ready throws(FerryError) in
+                let (made, key) = try context.interruption.guarding { () throws(FerryError) in
                     try LocalDestination(
                         directory: place.directory,
                         name: place.name,
@@ -148,9 +155,11 @@ struct PullTransfer: Transfer {
                 } cleanup: {
                     $0.discard()
                 }
-                key.withLock { $0 = made }
-                return destination
+                destination.withLock { $0 = (made, key) }
+                return made
             }
+            isDone = true
+            return summary
         }
     }
 

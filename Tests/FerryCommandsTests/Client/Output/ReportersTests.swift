@@ -37,6 +37,20 @@ import Testing
         )
     }
 
+    /// A size is what the daemon says it is.
+    @Test func sizesBeyondAllNumbersAreShownAndDoNotTrap() throws {
+        let line = self.progressLine()
+        line.began(files: 3, bytes: nil)
+        for index in 0..<3 {
+            self.output.time.withLock { $0 = Double(index) }
+            line.started(self.label)
+            line.sized(.max)
+            line.progressed(self.summary(1000, 1000))
+            line.failed(self.label, self.lost)
+        }
+        #expect(self.output.text.contains("nas closed the connection"))
+    }
+
     @Test func plainLinesNameFilesAndJob() throws {
         let output = self.output
         let lines = PlainLines(messages: self.messages) { output.write($0 + "\n") }
