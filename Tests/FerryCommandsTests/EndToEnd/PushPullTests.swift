@@ -2,6 +2,25 @@ import Foundation
 import Testing
 
 @Suite struct PushPullTests {
+    /// Repeats are read back from a file that is partly collected, partly past the page cache, and partly in it.
+    @Test func repeatsWithinALargeFileTravelOnceEachWay() async throws {
+        try await TestDaemon.with { daemon in
+            let noise = TestDaemon.noise(1 << 20)
+            // More than is read ahead lies between, so that the first ones have arrived when the second are named.
+            var data = noise + TestDaemon.noise(12 << 20, seed: 2) + noise + TestDaemon.noise(700_001, seed: 3)
+            data += Data(count: 3 << 18) + noise.prefix(300_000)
+            try daemon.write(data, to: "file")
+            let push = try await daemon.ferry("push", "--json", "--compress", "off", "file", "nas:inbox/")
+            #expect(push.status == 0, "\(push.errors)")
+            #expect(try daemon.shared("file") == data)
+            let saved = try push.events().compactMap { $0["savedBytes"] as? Int }.last
+            #expect(try #require(saved) >= 1 << 20)
+            let pull = try await daemon.ferry("pull", "nas:inbox/file", "back")
+            #expect(pull.status == 0, "\(pull.errors)")
+            #expect(try daemon.read("back") == data)
+        }
+    }
+
     /// The client asks whether the name is a directory; that it is new is nothing to be warned of.
     @Test func aPushToANewNameWarnsOfNothing() async throws {
         try await TestDaemon.with { daemon in

@@ -134,7 +134,6 @@ import Testing
                 let hasty = try await RawClient.logIn(daemon)
                 try await hasty.send(RawClient.push("inbox/hasty", size: 3))
                 await hasty.close()
-                _ = await daemon.log.line(with: "connection closed")
             }
             let client = try await RawClient.logIn(daemon)
             try await client.push([1], to: "inbox/file")
