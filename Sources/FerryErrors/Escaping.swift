@@ -16,6 +16,14 @@ package enum Escaping {
         return output
     }
 
+    /// Returns `text`, which a peer escaped or should have, with what it left unescaped made safe; a backslash stays, for it
+    /// is part of an escape already.
+    package static func escapeAgain(_ text: String) -> String {
+        var output = ""
+        for scalar in text.unicodeScalars { output += scalar == "\\" ? "\\" : self.shown(scalar) }
+        return output
+    }
+
     private static func shown(_ scalar: Unicode.Scalar) -> String {
         switch scalar.value {
         case 0..<0x20, 0x7F: self.hex(UInt8(truncatingIfNeeded: scalar.value))

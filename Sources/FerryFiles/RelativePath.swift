@@ -34,7 +34,13 @@ package struct RelativePath: Sendable, Hashable {
             throw FerryError(.invalidPath, "a path is longer than \(Self.maximumLength) bytes")
         }
         if path.isEmpty {
-            guard allowRoot else { throw FerryError(.invalidPath, "the path is empty", remedy: "name a file") }
+            guard allowRoot else {
+                throw FerryError(
+                    .invalidPath,
+                    "the path names the share itself",
+                    remedy: "name something in it: SHARE/PATH"
+                )
+            }
         } else {
             for component in path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
                 try Self.check(component, of: path)

@@ -27,13 +27,23 @@ struct LinkOptions: ParsableArguments {
     func place(_ state: StateOptions, user: Name) async throws -> Place {
         let host = try self.host ?? Self.machine()
         // Before anything is asked or made: a state directory comes into being with the first question.
-        _ = try LoginLink(
-            user: user.text,
-            secret: "probe",
-            host: host,
-            port: self.port ?? WireConstants.defaultPort,
-            pin: Fingerprint(certificate: [])
-        )
+        let port = self.port ?? WireConstants.defaultPort
+        do {
+            _ = try LoginLink(
+                user: user.text,
+                secret: "probe",
+                host: host,
+                port: port,
+                pin: Fingerprint(certificate: [])
+            )
+        } catch {
+            throw FerryError(
+                .usage,
+                "no login link can be made for the host \(Escaping.escape(host)) and the port \(port)",
+                remedy: "give those by which clients reach this daemon with --host and --port",
+                cause: error
+            )
+        }
         if let port = self.port { return Place(host: host, port: port) }
         return Place(host: host, port: try await Self.usualPort(state))
     }
@@ -49,7 +59,11 @@ struct LinkOptions: ParsableArguments {
             port: place.port,
             pin: try Fingerprint(fingerprint)
         )
-        try AdminOutput.write(link.text)
+        do { try AdminOutput.write(link.text) } catch {
+            var error = FerryError.shaping(error)
+            error.remedy = "the token was made, and its link is lost: ferryd token remove \(user) \(token.id)"
+            throw error
+        }
         StandardError.write(
             "ferryd: this link logs \(user) in and is not shown again: ferry login < FILE-WITH-THE-LINK"
         )

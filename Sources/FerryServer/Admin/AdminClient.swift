@@ -101,8 +101,19 @@ package struct AdminClient: Sendable {
         return response
     }
 
+    /// A question must not make a state directory, and answer for it: the wrong one was named, perhaps.
+    private func requireState() throws(FerryError) {
+        if let root = try self.existingRoot(), (try? Directories.info(StatePaths(root: root).version)) != nil { return }
+        throw FerryError(
+            .notFound,
+            "there is no daemon's state in \(Escaping.escape(self.state))",
+            remedy: "give its directory with --state, or use sudo; ferryd serve makes one"
+        )
+    }
+
     /// Works on the directory itself, under its lock.
     private func performLocally(_ request: AdminRequest) throws(FerryError) -> AdminResponse {
+        if request.isReading { try self.requireState() }
         let user = LocalSystem.user
         let process = LocalSystem.process
         var owner = user

@@ -64,7 +64,7 @@ package struct AdminExecutor: Sendable {
             try self.catalog.addShare(share.name, path: share.path, readOnly: share.readOnly)
             return .done
         case .shareRemove(let name):
-            for user in try self.catalog.removeShare(name) { self.sessions?.end(user: user) }
+            for user in try self.catalog.removeShare(name) { self.sessions?.end(user: user, .grant) }
             return .done
         case .shareList: return .shares(list: try self.catalog.shares())
         case .userAdd(let user, let grants, let tokenName, let expires):
@@ -75,7 +75,7 @@ package struct AdminExecutor: Sendable {
             return .issued(token: token, fingerprint: fingerprint)
         case .userRemove(let user):
             try self.catalog.removeUser(user)
-            self.sessions?.end(user: user)
+            self.sessions?.end(user: user, .login)
             return .done
         case .userList: return .users(list: try self.catalog.users())
         case .tokenAdd(let user, let tokenName, let expires):
@@ -94,7 +94,7 @@ package struct AdminExecutor: Sendable {
             return .done
         case .revoke(let user, let share, let rights):
             let left = try self.catalog.revoke(user: user, share: share, rights: rights)
-            self.sessions?.end(user: user)
+            self.sessions?.end(user: user, .grant)
             return .rights(left: left)
         }
     }

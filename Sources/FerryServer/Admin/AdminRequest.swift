@@ -19,3 +19,13 @@ package enum AdminRequest: Codable, Sendable {
     case grant(user: Name, share: Name, rights: Rights)
     case revoke(user: Name, share: Name, rights: Rights)
 }
+
+extension AdminRequest {
+    /// Whether it only asks.
+    var isReading: Bool {
+        switch self {
+        case .ping, .status, .fingerprint, .shareList, .userList, .tokenList: true
+        case .shareAdd, .shareRemove, .userAdd, .userRemove, .tokenAdd, .tokenRemove, .grant, .revoke: false
+        }
+    }
+}

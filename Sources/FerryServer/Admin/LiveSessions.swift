@@ -9,6 +9,11 @@ package protocol LiveSessions: Sendable {
 
     /// Ends all sessions of a user.
     ///
-    /// - Parameter user: The user's name.
-    func end(user: Name)
+    /// - Parameters:
+    ///   - user: The user's name.
+    ///   - loss: What the user lost, which they are told.
+    func end(user: Name, _ loss: Loss)
 }
+
+/// What a change of accounts takes from a user.
+package enum Loss: Sendable { case login, grant }

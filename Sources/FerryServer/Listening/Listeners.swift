@@ -24,7 +24,7 @@ struct Listeners {
 
     /// Binds all addresses, or none.
     ///
-    /// - Throws: `.connection` naming the address that could not be bound.
+    /// - Throws: `.busy` and others, naming the address that could not be bound.
     func bind(_ settings: Settings) async throws -> [Listener] {
         var bound: [Listener] = []
         do {
@@ -75,13 +75,21 @@ struct Listeners {
             self.services.log.warning("this machine has no IPv6; serving IPv4 only")
             return nil
         } catch {
-            throw FerryError(
-                .connection,
-                "cannot listen on \(address): \(error)",
-                remedy: "end the program that has this address, or choose another with --listen",
-                cause: error
-            )
+            throw Self.failure(error, address)
         }
+    }
+
+    private static func failure(_ error: any Error, _ address: ListenAddress) -> FerryError {
+        let number = (error as? IOError)?.errnoCode
+        let reason = number.map { SystemError(number: $0).description } ?? "\(error)"
+        let (code, remedy): (FerryError.Code, String?) =
+            switch number {
+            case 98: (.busy, "end the program that has this address, or choose another with --listen")  // EADDRINUSE
+            case 99: (.notFound, "choose an address of this machine with --listen")  // EADDRNOTAVAIL
+            case 13: (.permission, "ports below 1024 need a privilege; choose another with --listen")  // EACCES
+            default: (.inputOutput, nil)
+            }
+        return FerryError(code, "cannot listen on \(address): \(reason)", remedy: remedy, cause: error)
     }
 
     private func text(_ channel: any Channel, _ address: ListenAddress) -> String {
@@ -113,6 +121,6 @@ struct Listeners {
 }
 
 extension IOError {
-    /// The kernel knows no such address family, or no such address.
+    /// The kernel knows no such address family (EAFNOSUPPORT), or no such address (EADDRNOTAVAIL).
     fileprivate var isMissingFamily: Bool { self.errnoCode == 97 || self.errnoCode == 99 }
 }

@@ -77,17 +77,28 @@ package final class SessionRegistry: LiveSessions {
 
     /// Ends every session of these tokens.
     package func end(tokens: Set<String>) {
-        self.end { tokens.contains($0.tokenID) }
+        self.end(Self.loginRevoked) { tokens.contains($0.tokenID) }
     }
 
     /// Ends every session of this user.
-    package func end(user: Name) {
-        self.end { $0.user == user }
+    package func end(user: Name, _ loss: Loss) {
+        self.end(loss == .login ? Self.loginRevoked : Self.grantRevoked) { $0.user == user }
     }
 
-    private func end(_ isMeant: (Identity) -> Bool) {
+    private static let loginRevoked = FerryError(
+        .authentication,
+        "the login was revoked",
+        remedy: "ask the daemon's administrator"
+    )
+    /// The login still works, for what is left.
+    private static let grantRevoked = FerryError(
+        .denied,
+        "a grant was revoked meanwhile",
+        remedy: "try again; what fails then, ask the daemon's administrator for"
+    )
+
+    private func end(_ reason: FerryError, _ isMeant: (Identity) -> Bool) {
         let sessions = self.state.withLock { Array($0.sessions.values) }
-        let reason = FerryError(.authentication, "the login was revoked", remedy: "ask the daemon's administrator")
         for session in sessions where session.identity.map(isMeant) ?? false { session.end(reason) }
     }
 

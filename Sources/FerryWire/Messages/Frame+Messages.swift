@@ -173,8 +173,8 @@ extension FerryError {
     package init(peer failure: WireFailure) {
         self.init(
             Code(peer: failure.code),
-            Escaping.escape(failure.message),
-            remedy: failure.remedy.isEmpty ? nil : Escaping.escape(failure.remedy),
+            Escaping.escapeAgain(failure.message),
+            remedy: failure.remedy.isEmpty ? nil : Escaping.escapeAgain(failure.remedy),
             origin: .remote
         )
     }

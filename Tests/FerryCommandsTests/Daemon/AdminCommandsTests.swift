@@ -164,7 +164,7 @@ import Testing
     }
 
     @Test func thePortComesFromTheConfiguration() async throws {
-        _ = try await self.program.run("share", "list")
+        try await self.makeState()
         try Data("listen: ['127.0.0.1:0', '0.0.0.0:9000']\n".utf8)
             .write(to: URL(fileURLWithPath: self.program.state + "/ferryd.yaml"))
         let outcome = try await self.program.run("user", "add", "alice", "--host", "nas")
@@ -194,7 +194,7 @@ import Testing
     }
 
     @Test func stateDirectoryIsNoShare() async throws {
-        _ = try await self.program.run("share", "list")
+        try await self.makeState()
         for path in [self.program.state, self.program.directory, "/", "state/."] {
             let outcome = try await self.program.run("share", "add", "all", path)
             #expect(outcome.status == 1)
@@ -212,20 +212,37 @@ import Testing
 
     @Test func theFlagWinsOverTheEnvironment() async throws {
         let other = self.program.directory + "/other"
-        let outcome = try await self.program.run("share", "list", "--state", other)
+        let outcome = try await self.program.run("share", "add", "inbox", "srv/inbox", "--state", other)
         #expect(outcome.status == 0)
         #expect(FileManager.default.fileExists(atPath: other + "/version"))
         #expect(!FileManager.default.fileExists(atPath: self.program.state))
     }
 
+    /// A question makes no state to answer from: the answer, a fingerprint say, would be believed.
+    @Test(arguments: [["fingerprint"], ["status"], ["share", "list"], ["user", "list"], ["token", "list"]])
+    func aQuestionMakesNoState(_ arguments: [String]) async throws {
+        for state in [self.program.state, self.program.directory] {
+            let outcome = try await self.program.run(arguments: arguments + ["--state", state], output: nil)
+            #expect(outcome.status == 1)
+            #expect(outcome.output.isEmpty && outcome.errors.contains("there is no daemon's state in"))
+        }
+        #expect(!FileManager.default.fileExists(atPath: self.program.state))
+        #expect(!FileManager.default.fileExists(atPath: self.program.directory + "/version"))
+    }
+
+    private func makeState() async throws {
+        #expect(try await self.program.run("share", "add", "inbox", "srv/inbox").status == 0)
+    }
+
     @Test func statusNeedsADaemon() async throws {
+        try await self.makeState()
         let outcome = try await self.program.run("status")
         #expect(outcome.status == 5)
         #expect(outcome.errors.contains("no daemon runs"))
     }
 
     @Test func newerStateIsRefused() async throws {
-        _ = try await self.program.run("share", "list")
+        try await self.makeState()
         try Data("2\n".utf8).write(to: URL(fileURLWithPath: self.program.state + "/version"))
         let outcome = try await self.program.run("share", "list")
         #expect(outcome.status == 1)

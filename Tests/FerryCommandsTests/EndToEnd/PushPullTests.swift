@@ -21,6 +21,16 @@ import Testing
         }
     }
 
+    /// A command that leaves something running must not keep the connection open with it.
+    @Test func aCommandGetsThreeDescriptors() async throws {
+        try await TestDaemon.with { daemon in
+            let script = "for n in $(seq 3 30); do [ ! -e /proc/$$/fd/$n ] || readlink /proc/$$/fd/$n; done; echo end"
+            let push = try await daemon.ferry("push", "--from-command", "nas:inbox/fds", "--", "/bin/sh", "-c", script)
+            #expect(push.status == 0, "\(push.errors)")
+            #expect(String(decoding: try daemon.shared("fds"), as: UTF8.self) == "end\n")
+        }
+    }
+
     /// The client asks whether the name is a directory; that it is new is nothing to be warned of.
     @Test func aPushToANewNameWarnsOfNothing() async throws {
         try await TestDaemon.with { daemon in

@@ -66,7 +66,7 @@ import Testing
         _ = self.addAliceToInbox()
         _ = self.perform(.userAdd(user: try Name("bob"), grants: [], tokenName: "t", expires: nil))
         _ = self.perform(.shareRemove(name: self.inbox))
-        #expect(self.fixture.sessions.take() == ["user alice"])
+        #expect(self.fixture.sessions.take() == ["user alice grant"])
     }
 
     @Test func usersGetATokenOnce() throws {
@@ -109,7 +109,7 @@ import Testing
         #expect(self.fixture.sessions.take() == ["tokens [\"\(token.id)\"]"])
         let gone = self.perform(.userRemove(user: self.alice))
         #expect(gone.audit == Self.by + "user-remove user=alice result=ok")
-        #expect(self.fixture.sessions.take() == ["user alice"])
+        #expect(self.fixture.sessions.take() == ["user alice login"])
     }
 
     @Test func revokingEndsSessionsAndTellsWhatIsLeft() throws {
@@ -120,7 +120,7 @@ import Testing
             return
         }
         #expect(outcome.audit == Self.by + "revoke user=alice grant=inbox:write result=ok")
-        #expect(self.fixture.sessions.take() == ["user alice"])
+        #expect(self.fixture.sessions.take() == ["user alice grant"])
         _ = self.perform(.grant(user: self.alice, share: self.inbox, rights: .write))
         #expect(try self.fixture.catalog.rights(user: self.alice, share: self.inbox)?.rights == .all)
         #expect(self.fixture.sessions.take() == [])

@@ -101,7 +101,7 @@ final class RecordedSessions: LiveSessions {
     private let record = Mutex<[String]>([])
 
     func end(tokens: Set<String>) { self.record.withLock { $0.append("tokens \(tokens.sorted())") } }
-    func end(user: Name) { self.record.withLock { $0.append("user \(user)") } }
+    func end(user: Name, _ loss: Loss) { self.record.withLock { $0.append("user \(user) \(loss)") } }
 
     /// What ended since the last look.
     func take() -> [String] {

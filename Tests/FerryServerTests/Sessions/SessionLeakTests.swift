@@ -30,11 +30,11 @@ import Testing
         let waiting = try await server.logIn()
         try await waiting.send(RawClient.push("inbox/c", size: 5))
         let idle = try await server.logIn()
-        server.sessions.end(user: try Name("nobody"))
+        server.sessions.end(user: try Name("nobody"), .login)
         try await idle.send(.list(path: Data()))
         guard case .entries = await idle.next()?.body else { throw RawClient.Unexpected(nil, #_sourceLocation) }
         _ = try await idle.finished()
-        server.sessions.end(user: try Name("alice"))
+        server.sessions.end(user: try Name("alice"), .login)
         for client in [busy, waiting, idle] {
             // The one that waits may get its turn as the one before it ends.
             #expect(try await client.failureOfTransfer() == .authentication)

@@ -37,11 +37,11 @@ import Testing
             _ = try await other.welcome()
             server.sessions.end(tokens: [])
             server.sessions.end(tokens: ["no such id"])
-            server.sessions.end(user: try Name("bob"))
+            server.sessions.end(user: try Name("bob"), .login)
             server.sessions.end(tokens: [second.id])
             try await other.expectEnd(.authentication)
             try await first.push([1], to: "inbox/file")
-            server.sessions.end(user: alice)
+            server.sessions.end(user: alice, .login)
             try await first.expectEnd(.authentication)
         }
     }

@@ -1,3 +1,4 @@
+import CLinux
 package import FerryErrors
 import FerryFiles
 @preconcurrency import Glibc
@@ -90,6 +91,8 @@ package final class CommandSource: ByteSource {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+        // The connection ends with this program, and not with what the command may leave running.
+        ferry_spawn_close_from(&actions, STDERR_FILENO + 1)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
