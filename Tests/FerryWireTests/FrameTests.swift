@@ -45,6 +45,12 @@ struct FrameTests {
         #expect(FerryError(peer: make(WireFailure()) { $0.code = sent }).code.rawValue == code)
     }
 
+    /// Names in it were escaped where they were known.
+    @Test func whatAPeerEscapedIsNotEscapedTwice() {
+        let failure = make(WireFailure()) { $0.message = #"cannot look up a\\b\xFE"# + "\u{1B}" }
+        #expect(FerryError(peer: failure).message == #"cannot look up a\\b\xFE\x1B"#)
+    }
+
     @Test func whatAPeerSaysIsEscapedAndKnownAsItsOwn() {
         let failure = make(WireFailure()) {
             $0.code = "not-found"
