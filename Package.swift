@@ -77,7 +77,7 @@ let package = Package(
             dependencies: ["FerryErrors", "FerryWire", "FerryChunking", nio],
             swiftSettings: strict
         ),
-        .target(name: "FerryFiles", dependencies: ["CLinux", "FerryErrors"], swiftSettings: strict),
+        .target(name: "FerryFiles", dependencies: ["CLinux", "FerryErrors", "FerryChunking"], swiftSettings: strict),
         // Floor 4.
         .target(name: "FerryCatalog", dependencies: ["FerryErrors", grdb, crypto], swiftSettings: house),
         // Floor 5.

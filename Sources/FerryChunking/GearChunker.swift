@@ -14,6 +14,7 @@ package struct GearChunker: Sendable {
     /// The length up to which the current chunk is known to have no cut.
     private var scanned = 0
 
+    /// - Parameter parameters: for the chunks from here on.
     package init(parameters: Parameters) { self.parameters = parameters }
 
     /// Finds where the current chunk ends.

@@ -35,6 +35,12 @@ extension GearChunker {
         /// cuts could find again (`Docs/decisions/even-chunks.md`).
         package static let even = Parameters(averageBits: 18, spread: 1)
 
+        /// The same, shorter: for a link that may be so slow, and break so soon, that a long chunk would never get through.
+        package static let evenShort = Parameters(averageBits: 16, spread: 1)
+
+        /// Whether content chooses the cuts, so that a receiver can find the chunks again in an old version.
+        package var cutsByContent: Bool { self.minimum < self.maximum }
+
         private init(averageBits: Int, spread: Int = 4) {
             self.average = 1 << averageBits
             self.minimum = self.average / spread
@@ -47,7 +53,7 @@ extension GearChunker {
         /// bytes may hold some of the chunks, which balances the bytes sent again for a change against the names sent
         /// for the file; else ``even``, which costs least.
         package static func forShare(oldSize: Int64?) -> Parameters {
-            guard let oldSize else { return .even }
+            guard let oldSize, oldSize > 0 else { return .even }
             // The largest of the averages that is at most √2·√size/4, that is, the nearest power of two to √size/4.
             var bits = 14
             while bits < 18, oldSize >> 3 >= Int64(1) << (2 * (bits + 1)) { bits += 1 }

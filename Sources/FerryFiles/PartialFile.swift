@@ -3,26 +3,28 @@ package import FerryErrors
 import Glibc
 import Synchronization
 
-/// A file on its way: written under a hidden name beside its target, then published whole, or discarded.
+/// A file on its way: written under a hidden name beside its target, then published whole, kept or discarded.
 ///
-/// It holds its directory, so that whatever happens to the path meanwhile, temporary file and target stay in the same
-/// directory. One thread at a time writes; the value may move between threads. Unless it is published, it is
-/// discarded with its last reference.
+/// The hidden name follows from the target's, so that a later transfer finds what an earlier one kept. What it finds is a
+/// hint: whoever uses it reads and hashes it first. It holds its directory, so that whatever happens to the path
+/// meanwhile, temporary file and target stay in the same directory. One thread at a time writes; the value may move
+/// between threads. Unless it is published or kept, it is discarded with its last reference.
 package final class PartialFile: Sendable {
     /// Bytes written before the kernel is asked to start writing them back, so that the sync at the end is short
     /// (measured on ext4: 0.01 s instead of 0.27 s for 1 GiB; 4 to 32 MiB do the same).
     private static let writebackStep: Int64 = 8 << 20
-    /// Random names of 128 bits do not collide; the bound only ends a loop.
-    private static let maximumAttempts = 8
+    /// Less than this is not worth keeping, in bytes: the shortest chunk of a file that the receiver has no version of.
+    static let leastKept: Int64 = 64 << 10
 
     /// The name, escaped, for messages.
     private let description: String
     private let target: [CChar]
-    private let name: [CChar]
     private let umask: UInt32
     private let calls: SystemCalls
     private let directory: Descriptor
-    private let file: Descriptor
+    private let opened: PartialName.Opened
+    /// Bytes that an earlier transfer to this target may have left; they are to be read and hashed before they count.
+    package let kept: Int64
     private let isOpen = Atomic<Bool>(true)
     /// What was written since writeback was last started.
     private let unstarted = Mutex(WrittenRange())
@@ -46,30 +48,13 @@ package final class PartialFile: Sendable {
         _ directory: consuming Descriptor,
         target: [CChar],
         description: String,
-        key: String?,
+        owner: String = "",
         umask: UInt32,
         calls: SystemCalls
     ) throws(Errno) {
-        var attempts = 0
-        while true {
-            attempts += 1
-            let digits = key ?? Self.randomDigits()
-            let name = CString.make(RelativePath.reservedPrefix + digits.utf8)
-            do throws(Errno) {
-                self.file = try calls.openat2(
-                    directory.raw,
-                    name,
-                    flags: UInt64(O_RDWR | O_CREAT | O_EXCL) | ferry_o_nofollow,
-                    mode: 0o600,
-                    resolve: .beneathWithoutLinks
-                )
-                self.name = name
-                break
-            } catch {
-                guard error.code == EEXIST else { throw error }
-                guard key == nil, attempts < Self.maximumAttempts else { throw Errno(EBUSY) }
-            }
-        }
+        let name = PartialName.following(target, owner: owner)
+        self.opened = try PartialName.open(name, in: directory.raw, calls: calls)
+        self.kept = self.opened.size
         self.directory = directory
         self.target = target
         self.description = description
@@ -78,11 +63,6 @@ package final class PartialFile: Sendable {
     }
 
     deinit { self.discard() }
-
-    private static func randomDigits() -> String {
-        var generator = SystemRandomNumberGenerator()
-        return String(generator.next(), radix: 16) + String(generator.next(), radix: 16)
-    }
 
     /// Writes all of `bytes` at `offset`; gaps read as zeros.
     /// - Throws: `noSpace`, `limit`, `inputOutput` and other mapped errors.
@@ -129,7 +109,7 @@ package final class PartialFile: Sendable {
         case .untried:
             // A file of a few bytes is not worth a second descriptor.
             guard count >= DirectWriter.blockLength / 4 else { return nil }
-            let writer = DirectWriter(self.file.raw)
+            let writer = DirectWriter(self.opened.file.raw)
             unsafe self.direct = writer.map { .active($0) } ?? .unavailable
             return writer
         }
@@ -146,7 +126,7 @@ package final class PartialFile: Sendable {
     }
 
     private func writeCached(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(Errno) {
-        unsafe try self.calls.pwriteFully(self.file.raw, bytes, at: offset)
+        unsafe try self.calls.pwriteFully(self.opened.file.raw, bytes, at: offset)
         self.startWriteback(offset, Int64(bytes.count))
     }
 
@@ -156,7 +136,7 @@ package final class PartialFile: Sendable {
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FerryError) -> Int {
         do throws(Errno) {
             try self.flushDirect()
-            return unsafe try self.calls.preadFully(self.file.raw, buffer, at: offset)
+            return unsafe try self.calls.preadFully(self.opened.file.raw, buffer, at: offset)
         } catch {
             throw FerryError(error, "read", self.description)
         }
@@ -179,12 +159,12 @@ package final class PartialFile: Sendable {
         do throws(Errno) {
             guard size >= 0 else { throw Errno(EFBIG) }
             try self.flushDirect()
-            if try self.calls.info(self.file.raw).size != size { try self.calls.ftruncate(self.file.raw, to: size) }
-            try self.calls.fchmod(self.file.raw, to: mode & 0o777 & ~self.umask)
-            if let modified { try self.calls.futimens(self.file.raw, modified: modified) }
+            if try self.calls.info(self.opened.file.raw).size != size { try self.calls.ftruncate(self.opened.file.raw, to: size) }
+            try self.calls.fchmod(self.opened.file.raw, to: mode & 0o777 & ~self.umask)
+            if let modified { try self.calls.futimens(self.opened.file.raw, modified: modified) }
             // Data before the name: a crash between the two must not leave an empty file under the target's name.
-            try self.calls.fsync(self.file.raw)
-            try self.calls.renameat(self.directory.raw, self.name, self.target)
+            try self.calls.fsync(self.opened.file.raw)
+            try self.calls.renameat(self.directory.raw, self.opened.name, self.target)
             self.isOpen.store(false, ordering: .releasing)
             try self.calls.fsync(self.directory.raw)
         } catch {
@@ -193,11 +173,25 @@ package final class PartialFile: Sendable {
         }
     }
 
-    /// Removes the partial file, unless it is published; the target stays as it was.
+    /// Leaves the partial file for a later transfer to the same target, unless it is published; the target stays as it
+    /// was. What nobody would find, or is too little, is removed.
+    ///
+    /// - Parameter flushing: whether what is collected is written first; false where another thread may be writing,
+    ///   because the process ends.
+    package func keep(flushing: Bool = true) {
+        // What cannot be written is lacked again.
+        if flushing, self.isOpen.load(ordering: .acquiring) { try? self.flushDirect() }
+        let size = (try? self.calls.info(self.opened.file.raw))?.size ?? 0
+        guard self.opened.isResumable, size >= Self.leastKept else { return self.discard() }
+        self.isOpen.store(false, ordering: .releasing)
+        if flushing { PartialName.unlock(self.opened.file.raw) }
+    }
+
+    /// Removes the partial file, unless it is published or kept; the target stays as it was.
     package func discard() {
         guard self.isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return }
         // Nobody could do more about a failure: the name is hidden, and cannot be addressed.
-        try? self.calls.unlinkat(self.directory.raw, self.name)
+        try? self.calls.unlinkat(self.directory.raw, self.opened.name)
     }
 
     private func failure(_ errno: Errno, file: StaticString = #fileID, line: UInt = #line) -> FerryError {
@@ -216,6 +210,6 @@ package final class PartialFile: Sendable {
         }
         guard let range else { return }
         // A hint: errors of the disk are reported by fsync.
-        _ = ferry_start_writeback(self.file.raw, range.lower, range.upper - range.lower)
+        _ = ferry_start_writeback(self.opened.file.raw, range.lower, range.upper - range.lower)
     }
 }

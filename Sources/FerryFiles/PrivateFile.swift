@@ -50,7 +50,6 @@ package enum PrivateFile {
                 Directories.open(parent, calls: calls),
                 target: CString.make(last),
                 description: Escaping.escape(path),
-                key: nil,
                 umask: 0,
                 calls: calls
             )

@@ -11,7 +11,7 @@ extension RootDirectory {
             do throws(Errno) {
                 try self.calls.unlinkat(directory.raw, name)
             } catch  where error.code == EISDIR {
-                try self.calls.unlinkat(directory.raw, name, isDirectory: true)
+                try self.removeDirectory(path, name, in: directory.raw)
             }
             try self.calls.fsync(directory.raw)
         } catch {
@@ -21,6 +21,30 @@ extension RootDirectory {
             }
             throw failure
         }
+    }
+
+    /// What earlier transfers left in a directory that holds nothing else goes with it.
+    private func removeDirectory(_ path: RelativePath, _ name: [CChar], in directory: Int32) throws(Errno) {
+        do throws(Errno) {
+            try self.calls.unlinkat(directory, name, isDirectory: true)
+        } catch  where error.code == ENOTEMPTY && self.seemsEmpty(path) {
+            let inside = try self.openDirectory(path)
+            for partial in try self.partials(in: path) {
+                guard try PartialName.remove(partial, inside.raw, self.calls) else { throw error }
+            }
+            try self.calls.unlinkat(directory, name, isDirectory: true)
+        }
+    }
+
+    /// The names of the partial files in a directory.
+    private func partials(in path: RelativePath) throws(Errno) -> [[CChar]] {
+        var reader = DirectoryReader(try self.openDirectory(path), calls: self.calls)
+        var names: [[CChar]] = []
+        // One for each name that was pushed to and not completed; a directory with more is not emptied at once.
+        while names.count < 4096, let name = try reader.next() {
+            if name.starts(with: RelativePath.reservedPrefix) { names.append(CString.make(name)) }
+        }
+        return names
     }
 
     /// Makes a directory, durably; success if it exists already.
@@ -72,19 +96,19 @@ extension RootDirectory {
         }
     }
 
-    /// Makes a partial file beside `target`, to be written and then published under that name.
+    /// Opens the partial file of `target`, to be written and then published under that name. An earlier transfer to it
+    /// may have left bytes.
     /// - Parameters:
-    ///   - target: need not exist.
+    ///   - target: need not exist. A link is taken as it is and replaced; see ``followingLink(_:)``.
     ///   - makeParents: whether missing directories above `target` are made.
-    ///   - key: names the partial file, so that a later transfer of the same content can find it: 1 to 64 lower-case
-    ///     hexadecimal digits. Nil takes a random name.
-    /// - Returns: the partial file, empty.
-    /// - Throws: `notAFile` if `target` is a directory, `busy` if a partial file with this key exists, `notFound`,
-    ///   `denied`, `permission`, `noSpace`, `readOnly` and other mapped errors.
+    ///   - owner: whose transfers find what was left; others do not.
+    /// - Returns: the partial file; ``PartialFile/kept`` tells what lies in it.
+    /// - Throws: `notAFile` if `target` is a directory, `notFound`, `denied`, `permission`, `noSpace`, `readOnly` and other
+    ///   mapped errors.
     package func createPartial(
         for target: RelativePath,
         makeParents: Bool,
-        key: String? = nil
+        owner: String = ""
     ) throws(FerryError) -> PartialFile {
         let (parent, name) = try self.split(target)
         if makeParents { try self.makeMissing(parent) }
@@ -95,12 +119,31 @@ extension RootDirectory {
                 directory,
                 target: name,
                 description: target.description,
-                key: key,
+                owner: owner,
                 umask: self.umask,
                 calls: self.calls
             )
         } catch {
             throw FerryError(error, "write", target.description)
+        }
+    }
+
+    /// Takes a file that is in place as a transfer's result: gives it the mode that publishing would, and makes it and its
+    /// name durable, which nobody knows to be done.
+    /// - Parameters:
+    ///   - file: opened at `path`.
+    ///   - path: where it lies.
+    ///   - mode: as ``PartialFile/publish(size:mode:modified:)`` takes it.
+    /// - Throws: `permission`, `inputOutput` and other mapped errors.
+    package func adopt(_ file: SourceFile, at path: RelativePath, mode: UInt32) throws(FerryError) {
+        let mode = mode & 0o777 & ~self.umask
+        if file.info.mode & 0o777 != mode { try file.setMode(mode) }
+        try file.sync()
+        do throws(Errno) {
+            let directory = try self.openDirectory(path.parent ?? .root)
+            try self.calls.fsync(directory.raw)
+        } catch {
+            throw FerryError(error, "sync", path.description)
         }
     }
 
@@ -114,7 +157,7 @@ extension RootDirectory {
     }
 
     /// The directory of `path` and its name there as a C string.
-    private func split(_ path: RelativePath) throws(FerryError) -> (parent: RelativePath, name: [CChar]) {
+    func split(_ path: RelativePath) throws(FerryError) -> (parent: RelativePath, name: [CChar]) {
         guard let parent = path.parent, let name = path.lastComponent else {
             throw FerryError(.invalidPath, "the share itself cannot be changed", remedy: "name a file in it")
         }

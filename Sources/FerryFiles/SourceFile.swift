@@ -93,6 +93,23 @@ package final class SourceFile: ByteSource {
         return bytes
     }
 
+    /// Makes durable what the file holds.
+    /// - Throws: `inputOutput`, `noSpace` and other mapped errors.
+    func sync() throws(FerryError) {
+        do throws(Errno) { try self.calls.fsync(self.descriptor.raw) } catch {
+            throw FerryError(error, "sync", self.name)
+        }
+    }
+
+    /// Gives the file a mode.
+    /// - Parameter mode: permission bits, as they are to be.
+    /// - Throws: `permission` and other mapped errors.
+    func setMode(_ mode: UInt32) throws(FerryError) {
+        do throws(Errno) { try self.calls.fchmod(self.descriptor.raw, to: mode) } catch {
+            throw FerryError(error, "change the mode of", self.name)
+        }
+    }
+
     /// Checks that the file is the version that was opened, for a sender to call when it has read everything.
     /// - Throws: `sourceChanged` if size, times or name count differ; mapped errors.
     package func verifyUnchanged() throws(FerryError) {

@@ -84,6 +84,21 @@ extension SystemCalls {
         }
     }
 
+    /// What a link says; EINVAL for what is none.
+    func readlinkat(_ directory: Int32, _ name: [CChar]) throws(Errno) -> [UInt8] {
+        // Linux limits a link to PATH_MAX with its NUL.
+        var text = [UInt8](repeating: 0, count: RelativePath.maximumLength + 1)
+        let count = try self.attempt(.readlinkat, directory) { _ in
+            var span = text.mutableSpan
+            // SAFETY: both arrays live through the call, which writes no more than the count.
+            return unsafe span.withUnsafeMutableBytes { bytes in
+                guard let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: CChar.self) else { return 0 }
+                return unsafe Self.result(Glibc.readlinkat(directory, name, start, bytes.count))
+            }
+        }
+        return Array(text.prefix(count))
+    }
+
     /// open(2) of a path of the machine's owner, for what does not lie below a root.
     func open(_ path: [CChar], flags: UInt64, mode: UInt32 = 0) throws(Errno) -> Descriptor {
         let flags = Int32(truncatingIfNeeded: flags | ferry_o_cloexec)

@@ -9,7 +9,7 @@ package struct SystemCalls: Sendable {
     /// The calls that can be watched and made to fail.
     package enum Name: String, Sendable, CaseIterable {
         case openat2, fstat, getdents, fstatvfs, pread, pwrite, ftruncate, fchmod, futimens, fsync
-        case renameat, unlinkat, mkdirat
+        case renameat, unlinkat, mkdirat, readlinkat
     }
 
     /// What a test wants to happen instead of a call.

@@ -35,7 +35,9 @@ package protocol FrameOperation: AnyObject {
     /// What it did so far.
     var summary: TransferSummary { get }
     /// The operation will not go on; it lets go of what it holds and leaves nothing half.
-    func abandoned()
+    ///
+    /// - Parameter error: why.
+    func abandoned(_ error: FerryError)
 }
 
 /// What a finished transfer did.
@@ -46,6 +48,8 @@ package struct TransferSummary: Sendable, Equatable {
     package var wireBytes: UInt64 = 0
     /// Bytes that did not travel because the receiver had them.
     package var savedBytes: UInt64 = 0
+    /// Nothing was compared but size and time of modification, which were those of the file in place.
+    package var isUnchanged = false
     /// Of the recipe; nil for requests that move no data.
     package var digest: ChunkID?
     /// Plain SHA-256 of the file in hex, where it was asked for.

@@ -4,37 +4,20 @@ package import FerryWire
 
 /// The receiving side of one transfer: the recipe so far, what is wanted, and where each chunk goes.
 ///
-/// Pure: it decides; the caller writes, copies and hashes. What it must remember is bounded by the name window, and
+/// Pure: it keeps the books; the caller reads, hashes and writes, and tells of each name whether it has the chunk. What it must remember is bounded by the name window, and
 /// by ``knownLimit`` for chunks that repeat within the file.
 package struct ReceiveMachine {
-    /// A place in the file being received, in bytes.
-    package struct Place: Equatable, Sendable {
+    /// A chunk that the recipe names, and where it belongs in the file; offset and length in bytes.
+    package struct Name: Equatable, Sendable {
+        package let id: ChunkID
         package let offset: UInt64
         package let length: Int
 
-        package init(offset: UInt64, length: Int) {
+        package init(id: ChunkID, offset: UInt64, length: Int) {
+            self.id = id
             self.offset = offset
             self.length = length
         }
-    }
-
-    /// A chunk that is already in the file at one place and belongs at another too.
-    package struct Copy: Equatable, Sendable {
-        package let id: ChunkID
-        package let source: UInt64
-        package let target: Place
-
-        package init(id: ChunkID, source: UInt64, target: Place) {
-            self.id = id
-            self.source = source
-            self.target = target
-        }
-    }
-
-    /// What happens with one name.
-    package enum Decision: Equatable, Sendable {
-        case want(ChunkID)
-        case copy(Copy)
     }
 
     /// A chunk that arrived, and where it goes.
@@ -73,6 +56,8 @@ package struct ReceiveMachine {
     private var digest = RecipeDigest()
     private var wanted: [ChunkID: Want] = [:]
     private var wantedCount = 0
+    /// Names that came and are not decided.
+    package private(set) var undecided = 0
     private var known: [ChunkID: UInt64] = [:]
     private var knownBefore: [ChunkID: UInt64] = [:]
     private var uncredited = 0
@@ -92,57 +77,59 @@ package struct ReceiveMachine {
     /// Takes the next names of the recipe.
     ///
     /// - Parameter names: ids and lengths.
-    /// - Returns: for each name, in order, whether it is wanted or may be copied from the file itself.
+    /// - Returns: the names with their places, each of which is to be decided, in order, by ``had(_:)`` or ``lacked(_:)``.
     /// - Throws: `.violation` for a malformed batch, `.limit` past the window or the announced size.
-    package mutating func namesReceived(_ names: WireNames) throws(FerryError) -> [Decision] {
+    package mutating func namesReceived(_ names: WireNames) throws(FerryError) -> [Name] {
         let ids = try ChunkID.unpack(names.ids)
         guard !ids.isEmpty, ids.count == names.lengths.count, ids.count <= WireConstants.namesPerFrame else {
             throw FerryError(.violation, "\(ids.count) names came with \(names.lengths.count) lengths")
         }
-        guard self.wantedCount + ids.count <= self.limits.nameWindow else {
+        guard self.wantedCount + self.undecided + ids.count <= self.limits.nameWindow else {
             throw FerryError(.limit, "more than \(self.limits.nameWindow) names are outstanding")
         }
-        var decisions: [Decision] = []
-        decisions.reserveCapacity(ids.count)
+        var named: [Name] = []
+        named.reserveCapacity(ids.count)
         for (id, wireLength) in zip(ids, names.lengths) {
             let length = Int(wireLength)
             guard length >= 1, length <= ChunkLimits.maximumLength else {
                 throw FerryError(.limit, "a chunk of \(length) bytes is not between 1 and \(ChunkLimits.maximumLength)")
             }
-            let place = Place(offset: self.size, length: length)
             let (end, overflow) = self.size.addingReportingOverflow(UInt64(length))
             guard !overflow, end <= UInt64(Int64.max), end <= self.announcedSize ?? .max else {
                 throw FerryError(.limit, "the recipe is longer than the announced \(self.announcedSize ?? 0) bytes")
             }
+            named.append(Name(id: id, offset: self.size, length: length))
             self.size = end
             self.digest.update(id: id, length: wireLength)
-            decisions.append(try self.decide(id, place))
         }
-        return decisions
+        self.undecided += named.count
+        return named
     }
 
-    /// A copy was not possible: what was written reads back differently, so the chunk is wanted after all.
-    package mutating func copyFailed(_ copy: Copy) throws(FerryError) -> ChunkID {
-        self.known[copy.id] = nil
-        self.knownBefore[copy.id] = nil
-        try self.want(copy.id, copy.target)
-        return copy.id
+    /// Where in the file the chunk is already, if it is remembered and can be read again.
+    package func written(_ id: ChunkID) -> UInt64? {
+        self.repeats == .copied ? self.known[id] ?? self.knownBefore[id] : nil
     }
 
-    private mutating func decide(_ id: ChunkID, _ place: Place) throws(FerryError) -> Decision {
-        if self.repeats == .copied, let source = self.known[id] ?? self.knownBefore[id] {
-            return .copy(Copy(id: id, source: source, target: place))
-        }
-        try self.want(id, place)
-        return .want(id)
+    /// The next name's chunk is in its place, and hashed.
+    package mutating func had(_ name: Name) {
+        self.undecided -= 1
+        // What repeats keeps the place where it was found first.
+        if self.written(name.id) == nil { self.chunkWritten(name.id, at: name.offset) }
     }
 
-    /// A repeat of a chunk that is still on its way is wanted again: once it has arrived, later ones are copied.
-    private mutating func want(_ id: ChunkID, _ place: Place) throws(FerryError) {
-        if let want = self.wanted[id], want.length != place.length {
-            throw FerryError(.violation, "the chunk \(id) was named with two lengths")
+    /// The next name's chunk is not at hand. A repeat of one that is still on its way is wanted again: once it has
+    /// arrived, later ones are copied.
+    ///
+    /// - Throws: `.violation` if the chunk was named with another length before.
+    package mutating func lacked(_ name: Name) throws(FerryError) {
+        if let want = self.wanted[name.id], want.length != name.length {
+            throw FerryError(.violation, "the chunk \(name.id) was named with two lengths")
         }
-        self.wanted[id, default: Want(length: place.length, offsets: [])].offsets.append(place.offset)
+        self.undecided -= 1
+        self.known[name.id] = nil
+        self.knownBefore[name.id] = nil
+        self.wanted[name.id, default: Want(length: name.length, offsets: [])].offsets.append(name.offset)
         self.wantedCount += 1
     }
 
@@ -201,8 +188,8 @@ package struct ReceiveMachine {
     /// - Returns: the digest that both ends must have.
     /// - Throws: `.violation` while chunks are missing, `.integrity` if the digests or sizes differ.
     package mutating func endReceived(_ end: WireEnd) throws(FerryError) -> ChunkID {
-        guard self.wanted.isEmpty else {
-            throw FerryError(.violation, "the recipe names \(self.wanted.count) chunks that nobody sent")
+        guard self.wanted.isEmpty, self.undecided == 0 else {
+            throw FerryError(.violation, "the recipe ends before its chunks were decided and sent")
         }
         guard end.size == self.size, self.announcedSize == nil || self.announcedSize == self.size else {
             throw FerryError(.integrity, "the recipe holds \(self.size) bytes, the sender says \(end.size)")

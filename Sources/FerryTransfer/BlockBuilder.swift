@@ -9,6 +9,8 @@ struct BlockBuilder {
     /// A block is sent once it holds this much, or once nothing more will come: half of the maximum, so that a
     /// segment's chunks travel without being copied together with the next segment's.
     private static let enough = ChunkLimits.maximumLength / 2
+    /// The same where the link is slow, and may break before a long block is through.
+    private static let enoughShort = 64 << 10
 
     private let compression: Compression
     private let compressor = BlockCompressor()
@@ -28,16 +30,17 @@ struct BlockBuilder {
     }
 
     /// How many chunks the next block takes, and their bytes; nil if it is better to wait for more.
-    func nextBlock(mayGrow: Bool) -> (count: Int, length: Int)? {
+    func nextBlock(mayGrow: Bool, short: Bool) -> (count: Int, length: Int)? {
+        let enough = short ? Self.enoughShort : Self.enough
         var count = 0
         var length = 0
         for chunk in self.wanted {
             if length + chunk.length > ChunkLimits.maximumLength { return (count, length) }
-            if length >= Self.enough, chunk.number != self.wanted.first?.number { return (count, length) }
+            if length >= enough, short || chunk.number != self.wanted.first?.number { return (count, length) }
             count += 1
             length += chunk.length
         }
-        return count == 0 || (mayGrow && length < Self.enough) ? nil : (count, length)
+        return count == 0 || (mayGrow && length < enough) ? nil : (count, length)
     }
 
     /// Takes the next `count` chunks out and makes their frame.

@@ -4,6 +4,9 @@ package import FerryErrors
 package protocol ByteDestination: AnyObject {
     /// False for a stream: it takes bytes in order only, and nothing can be read back.
     var isRandomAccess: Bool { get }
+    /// Bytes from the file's start that may be in place already, from a transfer that was cut; only where
+    /// ``isRandomAccess``.
+    var kept: UInt64 { get }
     /// Writes all of `bytes` at `offset`, in bytes from the file's start.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError)
     /// Fills `bytes` from `offset`; only where ``isRandomAccess``.
@@ -11,6 +14,12 @@ package protocol ByteDestination: AnyObject {
     /// Makes the whole file of `size` bytes durable and visible under its name; returns its plain SHA-256 in hex
     /// where that was asked for.
     func commit(size: UInt64) throws(FerryError) -> String?
-    /// Leaves nothing visible.
-    func discard()
+    /// Ends without a file: leaves nothing visible.
+    ///
+    /// - Parameter keeping: whether what was written may serve a later transfer.
+    func abandon(keeping: Bool)
+}
+
+extension ByteDestination {
+    package var kept: UInt64 { 0 }
 }

@@ -1,11 +1,15 @@
 import FerryChunking
 package import FerryErrors
+package import FerryFiles
 package import FerryProtocol
 package import FerryWire
 import NIOCore
 
 /// Receives one file: decides what it lacks, verifies every chunk by its name, writes it to its place, and commits
 /// when the recipe is complete. The same at both ends: a push at the daemon, a pull at the client.
+///
+/// Chunks come from the wire, from the file itself (repeats), from what a cut transfer left in it, and from the version
+/// that it replaces. *Have* is answered only once the bytes are in their place and were hashed to their name.
 package final class FileReceiver {
     /// Bytes of answers that may wait for the sender to read them. One that reads needs a thirtieth of it, for its names
     /// are at most a window; one that only writes would have this side keep wants without end.
@@ -14,6 +18,14 @@ package final class FileReceiver {
     private let destination: any ByteDestination
     private var machine: ReceiveMachine
     private let decompressor = BlockDecompressor()
+    /// Names that wait to be decided, in order.
+    private var undecided = CircularBuffer<ReceiveMachine.Name>()
+    private let old: SourceFile?
+    /// Made with the first names, which tell how it is to be cut.
+    private var oldVersion: OldVersion?
+    private var hasNames = false
+    /// Bytes of the file that are read for one decision before others get their turn.
+    private static let decisionStep = 1 << 20
     /// Where compressed blocks are inflated and copied chunks are read; allocated once.
     private var scratch = ByteBuffer()
     /// Consumed and not yet credited: credit returns in steps, so that it costs few frames.
@@ -26,15 +38,18 @@ package final class FileReceiver {
     /// - Parameters:
     ///   - destination: where the file goes.
     ///   - announcedSize: what the sender said, in bytes; nil for a stream.
+    ///   - old: the version that the file replaces, if there is one.
     ///   - limits: what this side announced.
     ///   - onProgress: told after each block and decision.
     package init(
         destination: any ByteDestination,
         announcedSize: UInt64?,
+        old: SourceFile? = nil,
         limits: FrameLimits,
         onProgress: (@Sendable (TransferSummary) -> Void)? = nil
     ) {
         self.destination = destination
+        self.old = old
         self.machine = ReceiveMachine(
             limits: limits,
             announcedSize: announcedSize,
@@ -54,7 +69,7 @@ package final class FileReceiver {
         }
         switch frame.body {
         case .names(let names) where frame.payload.readableBytes == 0:
-            try self.namesReceived(names, sink)
+            try self.namesReceived(names)
         case .block(let block):
             try self.blockReceived(block, frame.payload, sink)
         case .end(let end) where frame.payload.readableBytes == 0:
@@ -69,21 +84,60 @@ package final class FileReceiver {
         self.onProgress?(self.summary)
     }
 
-    /// Leaves nothing visible.
-    package func abandoned() { self.destination.discard() }
-
-    /// *Have* is answered only after the bytes were copied to their place and hashed to their name.
-    private func namesReceived(_ names: WireNames, _ sink: any FrameSink) throws(FerryError) {
-        let decisions = try self.machine.namesReceived(names)
+    /// Decides names, about a MiB of the file at a time.
+    ///
+    /// - Returns: whether there is more to do now.
+    /// - Throws: what writing fails with.
+    package func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
+        if self.isFinished { return .finished }
+        guard !self.undecided.isEmpty else { return .waiting }
         var wants: [ChunkID] = []
-        for decision in decisions {
-            switch decision {
-            case .want(let id): wants.append(id)
-            case .copy(let copy) where try self.copy(copy): break
-            case .copy(let copy): wants.append(try self.machine.copyFailed(copy))
+        var decided = 0
+        var read = 0
+        while read < Self.decisionStep, let name = self.undecided.popFirst() {
+            decided += 1
+            if try self.has(name) {
+                self.machine.had(name)
+                self.summary.bytes += UInt64(name.length)
+                self.summary.savedBytes += UInt64(name.length)
+                read += name.length
+            } else {
+                try self.machine.lacked(name)
+                wants.append(name.id)
             }
         }
-        sink.send(.wants(decided: decisions.count, ids: ChunkID.pack(wants)))
+        sink.send(.wants(decided: decided, ids: ChunkID.pack(wants)))
+        self.onProgress?(self.summary)
+        return self.undecided.isEmpty ? .waiting : .more
+    }
+
+    /// The transfer does not go on. What was written stays for a later one, unless the reason is that it may be wrong, was
+    /// not written, or never will be.
+    ///
+    /// - Parameter error: why.
+    package func abandoned(_ error: FerryError) {
+        self.destination.abandon(keeping: ![.integrity, .inputOutput, .tooLarge].contains(error.code))
+    }
+
+    private func namesReceived(_ names: WireNames) throws(FerryError) {
+        self.undecided += try self.machine.namesReceived(names)
+        guard !self.hasNames else { return }
+        self.hasNames = true
+        if let old = self.old, names.average > 0 { self.oldVersion = try OldVersion(old, average: names.average) }
+    }
+
+    /// Finds the chunk and puts it into its place.
+    private func has(_ name: ReceiveMachine.Name) throws(FerryError) -> Bool {
+        guard self.destination.isRandomAccess else { return false }
+        if name.offset + UInt64(name.length) <= self.destination.kept, try self.isWritten(name, at: name.offset) {
+            return true
+        }
+        if let chunk = self.oldVersion?.chunk(name.id, length: name.length, at: name.offset) {
+            try self.write(chunk, at: name.offset)
+            return true
+        }
+        guard let earlier = self.machine.written(name.id) else { return false }
+        return try self.isWritten(name, at: earlier, copying: true)
     }
 
     private func blockReceived(_ block: WireBlock, _ payload: ByteBuffer, _ sink: any FrameSink) throws(FerryError) {
@@ -171,31 +225,43 @@ package final class FileReceiver {
         }
     }
 
-    /// A repeat within the file: read from where it was written, hashed again, written to its other place.
+    private func write(_ chunk: ByteBuffer, at offset: UInt64) throws(FerryError) {
+        var result = Result<Void, FerryError>.success(())
+        unsafe chunk.withUnsafeReadableBytes { bytes in
+            do throws(FerryError) { unsafe try self.destination.write(bytes, at: offset) } catch {
+                result = .failure(error)
+            }
+        }
+        try result.get()
+    }
+
+    /// Reads from where the chunk should lie and hashes it.
     ///
-    /// - Returns: false if it reads back differently.
-    private func copy(_ copy: ReceiveMachine.Copy) throws(FerryError) -> Bool {
+    /// - Parameters:
+    ///   - name: the chunk.
+    ///   - source: where it should lie, in bytes.
+    ///   - copying: whether it is to be written to its own place too.
+    /// - Returns: false if something else lies there.
+    private func isWritten(
+        _ name: ReceiveMachine.Name,
+        at source: UInt64,
+        copying: Bool = false
+    ) throws(FerryError) -> Bool {
         self.scratch.clear(minimumCapacity: ChunkLimits.maximumLength)
-        let length = copy.target.length
-        var result = Result<Bool, FerryError>.success(true)
-        _ = unsafe self.scratch.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { free in
+        var result = Result<Bool, FerryError>.success(false)
+        _ = unsafe self.scratch.writeWithUnsafeMutableBytes(minimumWritableBytes: name.length) { free in
             do throws(FerryError) {
-                let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: free.prefix(length))
-                unsafe try self.destination.read(into: bytes, at: copy.source)
+                let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: free.prefix(name.length))
+                unsafe try self.destination.read(into: bytes, at: source)
                 let chunk = UnsafeRawBufferPointer(bytes)
-                if unsafe ChunkID(hashing: chunk) == copy.id {
-                    unsafe try self.destination.write(chunk, at: copy.target.offset)
-                } else {
-                    result = .success(false)
-                }
+                guard unsafe ChunkID(hashing: chunk) == name.id else { return 0 }
+                if copying { unsafe try self.destination.write(chunk, at: name.offset) }
+                result = .success(true)
             } catch {
                 result = .failure(error)
             }
             return 0
         }
-        guard try result.get() else { return false }
-        self.summary.bytes += UInt64(length)
-        self.summary.savedBytes += UInt64(length)
-        return true
+        return try result.get()
     }
 }

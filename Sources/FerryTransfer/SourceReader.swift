@@ -45,6 +45,15 @@ struct SourceReader {
     /// Plain SHA-256 of all bytes so far, where asked for.
     var sha256: String? { self.plain?.finalize() }
 
+    /// Cuts evenly from here on: long chunks cost less, short ones get through a slow link that breaks.
+    ///
+    /// - Parameter isShort: which. Cuts by content stay as they are, or nobody would find them again.
+    mutating func cutEvenly(short isShort: Bool) {
+        let parameters: GearChunker.Parameters = isShort ? .evenShort : .even
+        guard !self.chunker.parameters.cutsByContent, self.chunker.parameters != parameters else { return }
+        self.chunker = GearChunker(parameters: parameters)
+    }
+
     /// Reads the next segment.
     ///
     /// - Returns: the chunks that it completes, perhaps none.

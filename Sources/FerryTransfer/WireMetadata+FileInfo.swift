@@ -1,5 +1,6 @@
 package import FerryErrors
 package import FerryFiles
+package import FerryProtocol
 package import FerryWire
 import FoundationEssentials
 
@@ -21,6 +22,24 @@ extension WireMetadata {
             throw FerryError(.violation, "\(self.modifiedNanoseconds) nanoseconds are more than a second")
         }
         return Timestamp(seconds: self.modifiedSeconds, nanoseconds: self.modifiedNanoseconds)
+    }
+}
+
+extension FileInfo {
+    /// Whether a file with this size and time of modification is taken for the same.
+    package func isUnchanged(size: UInt64, modified: Timestamp) -> Bool {
+        UInt64(clamping: self.size) == size && self.modified == modified
+    }
+}
+
+extension TransferSummary {
+    /// Of a transfer that was not necessary.
+    package static func unchanged(_ info: FileInfo) -> TransferSummary {
+        var summary = TransferSummary()
+        summary.bytes = UInt64(clamping: info.size)
+        summary.savedBytes = summary.bytes
+        summary.isUnchanged = true
+        return summary
     }
 }
 

@@ -161,7 +161,7 @@ package final class OperationRunner: Sendable {
         let outcome = self.operation.withLock { operation -> Outcome in
             guard let error else { return .finished(operation.summary) }
             let isRefusal = canGoOn && operation.canBeRefused
-            operation.abandoned()
+            operation.abandoned(error)
             return isRefusal ? .refused(error) : .failed(error, operation.summary)
         }
         self.completion(outcome)

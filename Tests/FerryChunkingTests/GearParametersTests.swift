@@ -29,6 +29,8 @@ struct GearParametersTests {
     @Test func aFileWithoutAnOldVersionIsCutEvenly() {
         let length = 256 << 10
         #expect(GearChunker.Parameters.forShare(oldSize: nil) == .even)
+        #expect(GearChunker.Parameters.forShare(oldSize: 0) == .even)
+        #expect(GearChunker.Parameters.forShare(oldSize: 1).cutsByContent)
         for count in [1, length - 1, length, length + 1, 3 * length + 5] {
             let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 11) }
             var chunker = GearChunker(parameters: .even)
@@ -51,7 +53,7 @@ struct GearParametersTests {
 
     @Test(
         arguments: [
-            (nil, 256), (0, 16), (-1, 16), (1, 16), (4 << 30, 16), ((8 << 30) - 1, 16), (8 << 30, 32), (16 << 30, 32),
+            (nil, 256), (0, 256), (-1, 256), (1, 16), (4 << 30, 16), ((8 << 30) - 1, 16), (8 << 30, 32), (16 << 30, 32),
             (32 << 30, 64), (64 << 30, 64), (128 << 30, 128), (256 << 30, 128), ((512 << 30) - 1, 128),
             (512 << 30, 256),
             (1 << 40, 256), (Int64.max, 256),

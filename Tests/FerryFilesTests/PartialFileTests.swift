@@ -125,17 +125,6 @@ import Testing
         #expect(scratch.names() == ["x"])
     }
 
-    @Test func twoWithOneKeyAreBusy() throws {
-        let scratch = try Scratch()
-        let root = try scratch.root()
-        let first = try root.createPartial(for: RelativePath("x"), makeParents: false, key: "00ff")
-        #expect(scratch.names() == [".ferry-part.00ff"])
-        let error = failure { _ = try root.createPartial(for: RelativePath("y"), makeParents: false, key: "00ff") }
-        #expect(error?.code == .busy)
-        first.discard()
-        #expect(scratch.names() == [])
-    }
-
     @Test func cannotWriteTheRoot() throws {
         let scratch = try Scratch()
         let root = try scratch.root()

@@ -36,7 +36,7 @@ struct ProtocolPageTests {
 
         let ids = try ChunkID.unpack(names.ids)
         sender.namesSent(ids)
-        #expect(try receiver.namesReceived(names) == ids.map(ReceiveMachine.Decision.want))
+        #expect(try receiver.decide(names) == ids.map(Decision.want))
         #expect(self.frames["wants"] == .wants(decided: 2, ids: ChunkID.pack(ids)))
         #expect(try sender.wantsReceived(wants) == [true, true])
 
@@ -60,11 +60,8 @@ struct ProtocolPageTests {
         #expect(sender.inFlight == 0)
 
         sender.namesSent([ids[0]])
-        guard case .copy(let copy)? = try receiver.namesReceived(again).first else {
-            Issue.record("the repeat is not copied")
-            return
-        }
-        #expect(copy.id == ids[0] && copy.source == 0 && copy.target.offset == 70 && copy.target.length == 6)
+        let repeated = ReceiveMachine.Name(id: ids[0], offset: 70, length: 6)
+        #expect(try receiver.decide(again) == [.have(from: 0, repeated)])
         #expect(try sender.wantsReceived(none) == [false])
 
         let digest = try receiver.endReceived(end)

@@ -31,6 +31,8 @@ package final class LocalDestination: ByteDestination, Sendable {
 
     package var isRandomAccess: Bool { true }
 
+    package var kept: UInt64 { UInt64(clamping: self.partial.kept) }
+
     package func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError) {
         try self.partial.write(bytes, at: Int64(clamping: offset))
     }
@@ -45,7 +47,12 @@ package final class LocalDestination: ByteDestination, Sendable {
         return sha256
     }
 
-    package func discard() { self.partial.discard() }
+    package func abandon(keeping: Bool) {
+        if keeping { self.partial.keep() } else { self.partial.discard() }
+    }
+
+    /// The process ends now, whatever its threads are doing.
+    package func interrupt() { self.partial.keep(flushing: false) }
 
     private func hash(_ size: UInt64) throws(FerryError) -> String {
         var digest = StreamDigest()

@@ -1,5 +1,5 @@
 package import FerryErrors
-import FerryFiles
+package import FerryFiles
 package import FerryProtocol
 package import FerryTransfer
 package import FerryWire
@@ -10,69 +10,133 @@ package final class PullRequest: FrameOperation {
     /// Makes the place where the file goes, once the daemon has told its size and metadata.
     package typealias MakeDestination = (WireReady) throws(FerryError) -> any ByteDestination
 
+    /// The version of the file that is here already.
+    package struct Old {
+        let file: SourceFile
+        let root: RootDirectory
+        let path: RelativePath
+        let skipsUnchanged: Bool
+
+        /// - Parameters:
+        ///   - root: the directory that it lies in.
+        ///   - path: its name there.
+        ///   - skipsUnchanged: whether nothing is to move if the daemon's file has the same size and time of modification.
+        package init?(in root: RootDirectory, at path: RelativePath, skipsUnchanged: Bool) {
+            guard let file = try? root.openForReading(path) else { return nil }
+            self.file = file
+            self.root = root
+            self.path = path
+            self.skipsUnchanged = skipsUnchanged
+        }
+    }
+
+    private enum State {
+        case new
+        case asked
+        case receiving(FileReceiver)
+        /// There is nothing to move; the daemon has yet to say that it is finished.
+        case unchanged(FileInfo)
+        case finished(TransferSummary)
+    }
+
     private let path: Data
     private let compression: Compression
+    private let old: Old?
     private let makeDestination: MakeDestination
     private let onProgress: (@Sendable (TransferSummary) -> Void)?
-    private var hasAsked = false
-    private var receiver: FileReceiver?
+    private var state = State.new
 
     /// - Parameters:
     ///   - path: share, slash and path.
     ///   - compression: what the daemon is asked for.
+    ///   - old: the version that is here already, if there is one: what it holds need not travel.
     ///   - onProgress: told after each block and decision.
     ///   - makeDestination: called once, when the daemon is ready to send.
     package init(
         path: Data,
         compression: Compression,
+        old: Old? = nil,
         onProgress: (@Sendable (TransferSummary) -> Void)?,
         makeDestination: @escaping MakeDestination
     ) {
         self.path = path
         self.compression = compression
+        self.old = old
         self.onProgress = onProgress
         self.makeDestination = makeDestination
     }
 
-    package var summary: TransferSummary { self.receiver?.summary ?? TransferSummary() }
+    package var summary: TransferSummary {
+        switch self.state {
+        case .receiving(let receiver): receiver.summary
+        case .finished(let summary): summary
+        case .new, .asked, .unchanged: TransferSummary()
+        }
+    }
 
     /// Once the daemon is ready it sends, so that a failure on this side ends the connection.
-    package var canBeRefused: Bool { self.receiver == nil && !self.isReady }
+    package var canBeRefused: Bool {
+        switch self.state {
+        case .new, .asked: !self.isReady
+        case .receiving, .unchanged, .finished: false
+        }
+    }
     private var isReady = false
 
     package func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
-        switch frame.body {
-        case .failure(let failure):
+        switch (frame.body, self.state) {
+        case (.failure(let failure), _):
             throw FerryError(peer: failure)
-        case .ready(let ready) where !self.isReady:
-            guard ready.size <= UInt64(Int64.max) else {
-                throw FerryError(
-                    .violation,
-                    "the daemon announced a file of \(ready.size) bytes, more than any file holds"
-                )
-            }
+        case (.ready(let ready), .asked) where !self.isReady:
             self.isReady = true
-            self.receiver = FileReceiver(
+            try self.readied(ready)
+        case (.finished, .unchanged(let info)):
+            self.state = .finished(.unchanged(info))
+        case (_, .receiving(let receiver)):
+            try receiver.received(frame, sink: sink)
+        default:
+            throw FerryError(.violation, "the daemon answered a pull with something else")
+        }
+    }
+
+    private func readied(_ ready: WireReady) throws(FerryError) {
+        guard ready.size <= UInt64(Int64.max) else {
+            throw FerryError(.violation, "the daemon announced a file of \(ready.size) bytes, more than any file holds")
+        }
+        if ready.unchanged {
+            guard let old = self.old, old.skipsUnchanged else {
+                throw FerryError(.violation, "the daemon calls a file unchanged that it was to send")
+            }
+            try old.root.adopt(old.file, at: old.path, mode: ready.metadata.mode)
+            self.state = .unchanged(old.file.info)
+            return
+        }
+        self.state = .receiving(
+            FileReceiver(
                 destination: try self.makeDestination(ready),
                 announcedSize: ready.hasSize ? ready.size : nil,
+                old: self.old?.file,
                 limits: FrameLimits(),
                 onProgress: self.onProgress
             )
-        default:
-            guard let receiver = self.receiver else {
-                throw FerryError(.violation, "the daemon answered a pull with something else")
-            }
-            try receiver.received(frame, sink: sink)
-        }
+        )
     }
 
     package func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
-        if !self.hasAsked {
-            self.hasAsked = true
-            sink.send(.pull(path: self.path, compression: self.compression.wire))
+        switch self.state {
+        case .new:
+            let old = self.old.map { (WireMetadata($0.file.info), UInt64(clamping: $0.file.info.size)) }
+            let skips = self.old?.skipsUnchanged ?? false
+            sink.send(.pull(path: self.path, compression: self.compression.wire, old: old, skipUnchanged: skips))
+            self.state = .asked
+            return .waiting
+        case .receiving(let receiver): return try receiver.proceed(sink: sink)
+        case .finished: return .finished
+        case .asked, .unchanged: return .waiting
         }
-        return self.receiver?.isFinished == true ? .finished : .waiting
     }
 
-    package func abandoned() { self.receiver?.abandoned() }
+    package func abandoned(_ error: FerryError) {
+        if case .receiving(let receiver) = self.state { receiver.abandoned(error) }
+    }
 }

@@ -8,68 +8,130 @@ package import FoundationEssentials
 
 /// Sends one file or stream to a share.
 package final class PushRequest: FrameOperation {
+    /// How a push is done.
+    package struct Options: Sendable {
+        /// Whether missing directories are made.
+        package var makeParents = false
+        /// Whether nothing moves if the file in place has the same size and time of modification.
+        package var skipsUnchanged = false
+        package var compression = Compression.auto
+        /// Whether the plain SHA-256 is computed too.
+        package var wantsSHA256 = false
+
+        package init() {}
+    }
+
+    private enum State {
+        case new
+        case asked
+        case sending(FileSender)
+        /// There is nothing to move; the daemon has yet to say that it is finished.
+        case unchanged
+        case finished(TransferSummary)
+    }
+
+    private let source: any ByteSource
     private let path: Data
     private let metadata: WireMetadata
     private let size: UInt64?
-    private let makeParents: Bool
-    private var hasAsked = false
-    private var isReady = false
-    private let sender: FileSender
+    private let options: Options
+    private let limits: FrameLimits
+    private let onProgress: (@Sendable (TransferSummary) -> Void)?
+    private var state = State.new
 
     /// - Parameters:
     ///   - source: the bytes.
     ///   - path: share, slash and path.
     ///   - metadata: mode and time that the file gets.
-    ///   - makeParents: whether missing directories are made.
-    ///   - compression: of the blocks.
+    ///   - options: how it is done.
     ///   - limits: what the daemon announced.
-    ///   - wantsSHA256: whether the plain SHA-256 is computed too.
     ///   - onProgress: told after each block and decision.
     package init(
         source: any ByteSource,
         path: Data,
         metadata: WireMetadata,
-        makeParents: Bool,
-        compression: Compression,
+        options: Options,
         limits: FrameLimits,
-        wantsSHA256: Bool,
         onProgress: (@Sendable (TransferSummary) -> Void)?
     ) {
+        self.source = source
         self.path = path
         self.metadata = metadata
         self.size = source.knownSize.map { UInt64(clamping: $0) }
-        self.makeParents = makeParents
-        self.sender = FileSender(
-            source: source,
-            parameters: .forShare(oldSize: nil),
-            compression: compression,
-            limits: limits,
-            wantsSHA256: wantsSHA256,
-            onProgress: onProgress
-        )
+        self.options = options
+        self.limits = limits
+        self.onProgress = onProgress
     }
 
-    package var summary: TransferSummary { self.sender.summary }
+    package var summary: TransferSummary {
+        switch self.state {
+        case .sending(let sender): sender.summary
+        case .finished(let summary): summary
+        case .new, .asked, .unchanged: TransferSummary()
+        }
+    }
 
-    package var canBeRefused: Bool { !self.isReady }
+    package var canBeRefused: Bool {
+        switch self.state {
+        case .new, .asked: true
+        case .sending, .unchanged, .finished: false
+        }
+    }
 
     package func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
-        switch frame.body {
-        case .failure(let failure): throw FerryError(peer: failure)
-        case .ready where !self.isReady: self.isReady = true
-        case _ where self.isReady: try self.sender.received(frame)
+        switch (frame.body, self.state) {
+        case (.failure(let failure), _): throw FerryError(peer: failure)
+        case (.ready(let ready), .asked): try self.readied(ready)
+        case (.finished, .unchanged):
+            var summary = TransferSummary()
+            summary.bytes = self.size ?? 0
+            summary.savedBytes = summary.bytes
+            summary.isUnchanged = true
+            self.state = .finished(summary)
+        case (_, .sending(let sender)): try sender.received(frame)
         default: throw FerryError(.violation, "the daemon answered a push with something else")
         }
     }
 
-    package func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
-        if self.isReady { return try self.sender.proceed(sink: sink) }
-        if !self.hasAsked {
-            self.hasAsked = true
-            sink.send(.push(path: self.path, metadata: self.metadata, size: self.size, makeParents: self.makeParents))
+    private func readied(_ ready: WireReady) throws(FerryError) {
+        if ready.unchanged {
+            guard self.options.skipsUnchanged else {
+                throw FerryError(.violation, "the daemon calls a file unchanged that it was to receive")
+            }
+            self.state = .unchanged
+            return
         }
-        return .waiting
+        self.state = .sending(
+            FileSender(
+                source: self.source,
+                parameters: .forShare(oldSize: ready.hasOldSize ? Int64(clamping: ready.oldSize) : nil),
+                compression: self.options.compression,
+                limits: self.limits,
+                wantsSHA256: self.options.wantsSHA256,
+                onProgress: self.onProgress
+            )
+        )
     }
 
-    package func abandoned() {}
+    package func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
+        switch self.state {
+        case .new:
+            sink.send(
+                .push(
+                    path: self.path,
+                    metadata: self.metadata,
+                    size: self.size,
+                    makeParents: self.options.makeParents,
+                    skipUnchanged: self.options.skipsUnchanged
+                )
+            )
+            self.state = .asked
+            return .waiting
+        case .sending(let sender): return try sender.proceed(sink: sink)
+        case .finished: return .finished
+        case .asked, .unchanged: return .waiting
+        }
+    }
+
+    package func abandoned(_ error: FerryError) {}
 }

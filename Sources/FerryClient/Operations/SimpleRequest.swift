@@ -50,5 +50,5 @@ package final class SimpleRequest: FrameOperation {
         return self.isFinished ? .finished : .waiting
     }
 
-    package func abandoned() {}
+    package func abandoned(_ error: FerryError) {}
 }

@@ -34,5 +34,5 @@ package final class StreamDestination: ByteDestination {
         return self.digest?.finalize()
     }
 
-    package func discard() {}
+    package func abandon(keeping: Bool) {}
 }

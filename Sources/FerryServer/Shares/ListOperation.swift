@@ -51,7 +51,7 @@ final class ListOperation: FrameOperation {
         return isComplete ? .finished : .more
     }
 
-    func abandoned() {}
+    func abandoned(_ error: FerryError) {}
 
     private func start() throws(FerryError) -> DirectoryListing {
         let location = try self.access.locate(self.request.path, .read, allowRoot: true)

@@ -12,6 +12,7 @@ final class PullOperation: FrameOperation {
     private let access: ShareAccess
     private let peerLimits: FrameLimits
     private var sender: FileSender?
+    private var unchanged: TransferSummary?
 
     init(request: WirePull, access: ShareAccess, peerLimits: FrameLimits) {
         self.request = request
@@ -19,7 +20,7 @@ final class PullOperation: FrameOperation {
         self.peerLimits = peerLimits
     }
 
-    var summary: TransferSummary { self.sender?.summary ?? TransferSummary() }
+    var summary: TransferSummary { self.sender?.summary ?? self.unchanged ?? TransferSummary() }
 
     var canBeRefused: Bool { self.sender == nil }
 
@@ -33,18 +34,30 @@ final class PullOperation: FrameOperation {
         let location = try self.access.locate(self.request.path, .read)
         let compression = try Compression(self.request.compression)
         let source = try location.root.openForReading(location.path)
+        let (metadata, size) = (WireMetadata(source.info), UInt64(clamping: source.info.size))
+        if try self.isUnchanged(source) {
+            self.unchanged = .unchanged(source.info)
+            sink.send(.ready(metadata: metadata, size: size, unchanged: true))
+            sink.send(.finished())
+            return .finished
+        }
         // A peer that announces a larger window must not make this side queue more than the budget has for a transfer.
         var limits = self.peerLimits
         limits.blockWindow = min(limits.blockWindow, self.access.services.limits.blockWindow)
         self.sender = FileSender(
             source: source,
-            parameters: .forShare(oldSize: nil),
+            parameters: .forShare(oldSize: self.request.hasOldSize ? Int64(clamping: self.request.oldSize) : nil),
             compression: compression,
             limits: limits
         )
-        sink.send(.ready(metadata: WireMetadata(source.info), size: UInt64(clamping: source.info.size)))
+        sink.send(.ready(metadata: metadata, size: size))
         return .more
     }
 
-    func abandoned() {}
+    private func isUnchanged(_ source: SourceFile) throws(FerryError) -> Bool {
+        guard self.request.skipUnchanged, self.request.hasOldSize, self.request.hasOldMetadata else { return false }
+        return try source.info.isUnchanged(size: self.request.oldSize, modified: self.request.oldMetadata.modified())
+    }
+
+    func abandoned(_ error: FerryError) {}
 }

@@ -10,13 +10,14 @@ final class PushOperation: FrameOperation {
     private let request: WirePush
     private let access: ShareAccess
     private var receiver: FileReceiver?
+    private var unchanged: TransferSummary?
 
     init(request: WirePush, access: ShareAccess) {
         self.request = request
         self.access = access
     }
 
-    var summary: TransferSummary { self.receiver?.summary ?? TransferSummary() }
+    var summary: TransferSummary { self.receiver?.summary ?? self.unchanged ?? TransferSummary() }
 
     var canBeRefused: Bool { self.receiver == nil }
 
@@ -28,32 +29,58 @@ final class PushOperation: FrameOperation {
     }
 
     func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
-        if let receiver = self.receiver { return receiver.isFinished ? .finished : .waiting }
-        self.receiver = try self.start()
-        sink.send(.ready())
+        if let receiver = self.receiver { return try receiver.proceed(sink: sink) }
+        let location = try self.access.locate(self.request.path, .write).followingLink()
+        // What a user may not read must not be guessed either, by asking whether the daemon has it.
+        let old = location.granted.contains(.read) ? try? location.root.openForReading(location.path) : nil
+        if let old, try self.isUnchanged(old) {
+            try location.root.adopt(old, at: location.path, mode: self.mode)
+            self.unchanged = .unchanged(old.info)
+            sink.send(.ready(unchanged: true))
+            sink.send(.finished())
+            return .finished
+        }
+        self.receiver = try self.start(location, old)
+        sink.send(.ready(oldSize: old.map { UInt64(clamping: $0.info.size) }))
         return .waiting
     }
 
-    func abandoned() { self.receiver?.abandoned() }
+    func abandoned(_ error: FerryError) { self.receiver?.abandoned(error) }
 
-    private func start() throws(FerryError) -> FileReceiver {
+    /// A client that says nothing about the file gets what creating one gives: 0666 less the umask, and now.
+    private var mode: UInt32 { self.request.hasMetadata ? self.request.metadata.mode : 0o666 }
+
+    private func isUnchanged(_ old: SourceFile) throws(FerryError) -> Bool {
+        guard self.request.skipUnchanged, self.request.hasMetadata, self.request.hasSize else { return false }
+        return try old.info.isUnchanged(size: self.request.size, modified: self.request.metadata.modified())
+    }
+
+    private func start(_ location: ShareLocation, _ old: SourceFile?) throws(FerryError) -> FileReceiver {
         let services = self.access.services
-        let location = try self.access.locate(self.request.path, .write)
         let size = self.request.hasSize ? self.request.size : nil
-        // A client that says nothing about the file gets what creating one gives: 0666 less the umask, and now.
-        let metadata = self.request.hasMetadata ? self.request.metadata : nil
-        let modified = try metadata?.modified()
-        try services.roots.checkSpace(location, for: size ?? 0)
+        let modified = try self.request.hasMetadata ? self.request.metadata.modified() : nil
+        try services.roots.checkSpace(location, for: 0)
         let claim = try services.roots.claim(location)
-        let partial = try location.root.createPartial(for: location.path, makeParents: self.request.makeParents)
+        let partial = try location.root.createPartial(
+            for: location.path,
+            makeParents: self.request.makeParents,
+            owner: self.access.user.text
+        )
         let destination = ShareDestination(
             partial: partial,
             location: location,
             roots: services.roots,
             claim: claim,
-            mode: metadata?.mode ?? 0o666,
+            mode: self.mode,
             modified: modified
         )
-        return FileReceiver(destination: destination, announcedSize: size, limits: services.limits)
+        let kept = destination.kept
+        do throws(FerryError) {
+            try services.roots.checkSpace(location, for: size.map { $0 > kept ? $0 - kept : 0 } ?? 0)
+        } catch {
+            destination.abandon(keeping: true)
+            throw error
+        }
+        return FileReceiver(destination: destination, announcedSize: size, old: old, limits: services.limits)
     }
 }

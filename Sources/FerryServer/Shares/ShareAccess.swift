@@ -6,11 +6,25 @@ import FoundationEssentials
 /// A path of a request, resolved: the share's root and the path beneath it.
 struct ShareLocation {
     let share: ShareRecord
+    /// What the user may do there.
+    let granted: Rights
     let root: RootDirectory
     let path: RelativePath
 
     /// As the user names it, escaped.
     var description: String { self.path.isRoot ? self.share.name.text : "\(self.share.name.text)/\(self.path)" }
+
+    /// The place itself, or where a link that lies there leads.
+    ///
+    /// - Throws: `.denied` for a link that leads out of the share.
+    func followingLink() throws(FerryError) -> ShareLocation {
+        ShareLocation(
+            share: self.share,
+            granted: self.granted,
+            root: self.root,
+            path: try self.root.followingLink(self.path)
+        )
+    }
 }
 
 /// What one user may do with the shares, asked anew for each request, so that a grant counts from the moment it is made.
@@ -49,7 +63,7 @@ struct ShareAccess {
             )
         }
         let root = try self.services.roots.root(of: share)
-        return ShareLocation(share: share, root: root, path: beneath)
+        return ShareLocation(share: share, granted: granted, root: root, path: beneath)
     }
 
     /// The shares that the user may list.

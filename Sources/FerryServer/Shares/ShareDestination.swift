@@ -13,6 +13,8 @@ final class ShareDestination: ByteDestination {
 
     var isRandomAccess: Bool { true }
 
+    var kept: UInt64 { UInt64(clamping: self.partial.kept) }
+
     init(
         partial: PartialFile,
         location: ShareLocation,
@@ -45,8 +47,8 @@ final class ShareDestination: ByteDestination {
         return nil
     }
 
-    func discard() {
-        self.partial.discard()
+    func abandon(keeping: Bool) {
+        if keeping { self.partial.keep() } else { self.partial.discard() }
         self.claim.release()
     }
 }

@@ -27,7 +27,7 @@ final class SimpleOperation: FrameOperation {
         return .finished
     }
 
-    func abandoned() {}
+    func abandoned(_ error: FerryError) {}
 
     static func stat(_ request: WireStat, _ access: ShareAccess) -> SimpleOperation {
         SimpleOperation { sink throws(FerryError) in

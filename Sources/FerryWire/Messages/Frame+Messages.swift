@@ -52,7 +52,13 @@ extension Frame {
 
     package static let keepAlive = Frame(.keepAlive(WireKeepAlive()))
 
-    package static func push(path: Data, metadata: WireMetadata, size: UInt64?, makeParents: Bool) -> Frame {
+    package static func push(
+        path: Data,
+        metadata: WireMetadata,
+        size: UInt64?,
+        makeParents: Bool,
+        skipUnchanged: Bool = false
+    ) -> Frame {
         Frame(
             .push(
                 .with {
@@ -60,17 +66,34 @@ extension Frame {
                     $0.metadata = metadata
                     if let size { $0.size = size }
                     $0.makeParents = makeParents
+                    $0.skipUnchanged = skipUnchanged
                 }
             )
         )
     }
 
-    package static func pull(path: Data, compression: WireCompression) -> Frame {
+    /// - Parameters:
+    ///   - path: share, slash and path.
+    ///   - compression: a wish.
+    ///   - old: metadata and bytes of the version that the client has, if any.
+    ///   - skipUnchanged: whether nothing is to move if the file has that size and time.
+    /// - Returns: the request.
+    package static func pull(
+        path: Data,
+        compression: WireCompression,
+        old: (metadata: WireMetadata, size: UInt64)? = nil,
+        skipUnchanged: Bool = false
+    ) -> Frame {
         Frame(
             .pull(
                 .with {
                     $0.path = path
                     $0.compression = compression
+                    if let old {
+                        $0.oldMetadata = old.metadata
+                        $0.oldSize = old.size
+                    }
+                    $0.skipUnchanged = skipUnchanged
                 }
             )
         )
@@ -93,12 +116,25 @@ extension Frame {
         )
     }
 
-    package static func ready(metadata: WireMetadata? = nil, size: UInt64? = nil) -> Frame {
+    /// - Parameters:
+    ///   - metadata: of the file to be pulled.
+    ///   - size: its bytes.
+    ///   - oldSize: bytes of the version that a push replaces.
+    ///   - unchanged: whether there is nothing to transfer.
+    /// - Returns: the answer.
+    package static func ready(
+        metadata: WireMetadata? = nil,
+        size: UInt64? = nil,
+        oldSize: UInt64? = nil,
+        unchanged: Bool = false
+    ) -> Frame {
         Frame(
             .ready(
                 .with {
                     if let metadata { $0.metadata = metadata }
                     if let size { $0.size = size }
+                    if let oldSize { $0.oldSize = oldSize }
+                    $0.unchanged = unchanged
                 }
             )
         )
@@ -117,12 +153,13 @@ extension Frame {
         )
     }
 
-    package static func names(ids: Data, lengths: [UInt32]) -> Frame {
+    package static func names(ids: Data, lengths: [UInt32], average: UInt32 = 0) -> Frame {
         Frame(
             .names(
                 .with {
                     $0.ids = ids
                     $0.lengths = lengths
+                    $0.average = average
                 }
             )
         )

@@ -425,6 +425,9 @@ package nonisolated struct WirePush: Sendable {
 
   package var makeParents: Bool = false
 
+  /// move nothing if the file in place has this size and time of modification
+  package var skipUnchanged: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -443,9 +446,35 @@ package nonisolated struct WirePull: Sendable {
 
   package var compression: WireCompression = .auto
 
+  /// of the client's old version
+  package var oldMetadata: WireMetadata {
+    get {_oldMetadata ?? WireMetadata()}
+    set {_oldMetadata = newValue}
+  }
+  /// Returns true if `oldMetadata` has been explicitly set.
+  package var hasOldMetadata: Bool {self._oldMetadata != nil}
+  /// Clears the value of `oldMetadata`. Subsequent reads from it will return its default value.
+  package mutating func clearOldMetadata() {self._oldMetadata = nil}
+
+  /// its bytes; absent if there is none
+  package var oldSize: UInt64 {
+    get {_oldSize ?? 0}
+    set {_oldSize = newValue}
+  }
+  /// Returns true if `oldSize` has been explicitly set.
+  package var hasOldSize: Bool {self._oldSize != nil}
+  /// Clears the value of `oldSize`. Subsequent reads from it will return its default value.
+  package mutating func clearOldSize() {self._oldSize = nil}
+
+  /// move nothing if the file has that size and time of modification
+  package var skipUnchanged: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
+
+  fileprivate var _oldMetadata: WireMetadata? = nil
+  fileprivate var _oldSize: UInt64? = nil
 }
 
 package nonisolated struct WireList: Sendable {
@@ -498,7 +527,7 @@ package nonisolated struct WireMakeDirectory: Sendable {
   package init() {}
 }
 
-/// The request is accepted; the transfer may begin. For a pull it tells about the file.
+/// The request is accepted; the transfer may begin. For a pull it tells about the file, for a push about its old version.
 package nonisolated struct WireReady: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -522,12 +551,26 @@ package nonisolated struct WireReady: Sendable {
   /// Clears the value of `size`. Subsequent reads from it will return its default value.
   package mutating func clearSize() {self._size = nil}
 
+  /// bytes of the daemon's old version; absent if there is none
+  package var oldSize: UInt64 {
+    get {_oldSize ?? 0}
+    set {_oldSize = newValue}
+  }
+  /// Returns true if `oldSize` has been explicitly set.
+  package var hasOldSize: Bool {self._oldSize != nil}
+  /// Clears the value of `oldSize`. Subsequent reads from it will return its default value.
+  package mutating func clearOldSize() {self._oldSize = nil}
+
+  /// there is nothing to transfer; Finished follows
+  package var unchanged: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _metadata: WireMetadata? = nil
   fileprivate var _size: UInt64? = nil
+  fileprivate var _oldSize: UInt64? = nil
 }
 
 package nonisolated struct WireEntry: Sendable {
@@ -643,6 +686,9 @@ package nonisolated struct WireNames: Sendable {
 
   /// n lengths in bytes, each 1 to 1 MiB
   package var lengths: [UInt32] = []
+
+  /// in the first Names: how the file is cut by content (Docs/chunking.md); 0 if it is not
+  package var average: UInt32 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1355,7 +1401,7 @@ nonisolated extension WireMetadata: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Push"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}metadata\0\u{1}size\0\u{3}make_parents\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}metadata\0\u{1}size\0\u{3}make_parents\0\u{3}skip_unchanged\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1367,6 +1413,7 @@ nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
       case 2: try { try decoder.decodeSingularMessageField(value: &self._metadata) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self._size) }()
       case 4: try { try decoder.decodeSingularBoolField(value: &self.makeParents) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.skipUnchanged) }()
       default: break
       }
     }
@@ -1389,6 +1436,9 @@ nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     if self.makeParents != false {
       try visitor.visitSingularBoolField(value: self.makeParents, fieldNumber: 4)
     }
+    if self.skipUnchanged != false {
+      try visitor.visitSingularBoolField(value: self.skipUnchanged, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1397,6 +1447,7 @@ nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     if lhs._metadata != rhs._metadata {return false}
     if lhs._size != rhs._size {return false}
     if lhs.makeParents != rhs.makeParents {return false}
+    if lhs.skipUnchanged != rhs.skipUnchanged {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1404,7 +1455,7 @@ nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
 
 nonisolated extension WirePull: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Pull"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}compression\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}compression\0\u{3}old_metadata\0\u{3}old_size\0\u{3}skip_unchanged\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1414,17 +1465,33 @@ nonisolated extension WirePull: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBytesField(value: &self.path) }()
       case 2: try { try decoder.decodeSingularEnumField(value: &self.compression) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._oldMetadata) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self._oldSize) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.skipUnchanged) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.path.isEmpty {
       try visitor.visitSingularBytesField(value: self.path, fieldNumber: 1)
     }
     if self.compression != .auto {
       try visitor.visitSingularEnumField(value: self.compression, fieldNumber: 2)
+    }
+    try { if let v = self._oldMetadata {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._oldSize {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 4)
+    } }()
+    if self.skipUnchanged != false {
+      try visitor.visitSingularBoolField(value: self.skipUnchanged, fieldNumber: 5)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1432,6 +1499,9 @@ nonisolated extension WirePull: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
   package static func ==(lhs: WirePull, rhs: WirePull) -> Bool {
     if lhs.path != rhs.path {return false}
     if lhs.compression != rhs.compression {return false}
+    if lhs._oldMetadata != rhs._oldMetadata {return false}
+    if lhs._oldSize != rhs._oldSize {return false}
+    if lhs.skipUnchanged != rhs.skipUnchanged {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1564,7 +1634,7 @@ nonisolated extension WireMakeDirectory: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension WireReady: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Ready"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}metadata\0\u{1}size\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}metadata\0\u{1}size\0\u{3}old_size\0\u{1}unchanged\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1574,6 +1644,8 @@ nonisolated extension WireReady: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._metadata) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self._size) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self._oldSize) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.unchanged) }()
       default: break
       }
     }
@@ -1590,12 +1662,20 @@ nonisolated extension WireReady: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     try { if let v = self._size {
       try visitor.visitSingularUInt64Field(value: v, fieldNumber: 2)
     } }()
+    try { if let v = self._oldSize {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 3)
+    } }()
+    if self.unchanged != false {
+      try visitor.visitSingularBoolField(value: self.unchanged, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireReady, rhs: WireReady) -> Bool {
     if lhs._metadata != rhs._metadata {return false}
     if lhs._size != rhs._size {return false}
+    if lhs._oldSize != rhs._oldSize {return false}
+    if lhs.unchanged != rhs.unchanged {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1721,7 +1801,7 @@ nonisolated extension WireFinished: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WireNames: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Names"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}ids\0\u{1}lengths\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}ids\0\u{1}lengths\0\u{1}average\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1731,6 +1811,7 @@ nonisolated extension WireNames: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBytesField(value: &self.ids) }()
       case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.lengths) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.average) }()
       default: break
       }
     }
@@ -1743,12 +1824,16 @@ nonisolated extension WireNames: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if !self.lengths.isEmpty {
       try visitor.visitPackedUInt32Field(value: self.lengths, fieldNumber: 2)
     }
+    if self.average != 0 {
+      try visitor.visitSingularUInt32Field(value: self.average, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireNames, rhs: WireNames) -> Bool {
     if lhs.ids != rhs.ids {return false}
     if lhs.lengths != rhs.lengths {return false}
+    if lhs.average != rhs.average {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

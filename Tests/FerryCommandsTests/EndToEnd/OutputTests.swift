@@ -74,7 +74,9 @@ import Testing
             child.send(SIGINT)
             let status = await child.status()
             #expect(status == 130)
-            #expect(try daemon.names(in: daemon.here + "/dir") == ["huge"])
+            // What was received waits, hidden, for the same command.
+            let names = try daemon.names(in: daemon.here + "/dir").filter { !$0.hasPrefix(".ferry-part.") }
+            #expect(names == ["huge"])
             #expect(try daemon.read("dir/huge") == Data("old".utf8))
             let text = try await watcher.text(matching: "ferry: cancelled")
             // One line, rewritten within the window and erased at the end; the message follows on a clean line.

@@ -6,8 +6,11 @@ import Testing
     @Test func repeatsWithinALargeFileTravelOnceEachWay() async throws {
         try await TestDaemon.with { daemon in
             let noise = TestDaemon.noise(1 << 20)
-            // More than is read ahead lies between, so that the first ones have arrived when the second are named.
-            var data = noise + TestDaemon.noise(12 << 20, seed: 2) + noise + TestDaemon.noise(700_001, seed: 3)
+            // More than is read ahead lies between, so that the first ones have arrived when the next are named. Chunks are
+            // short until the link is known to be fast, and long from then on: of four copies two are cut alike.
+            var data = noise
+            for seed in 2...4 { data += TestDaemon.noise(12 << 20, seed: UInt64(seed)) + noise }
+            data += TestDaemon.noise(700_001, seed: 5)
             data += Data(count: 3 << 18) + noise.prefix(300_000)
             try daemon.write(data, to: "file")
             let push = try await daemon.ferry("push", "--json", "--compress", "off", "file", "nas:inbox/")
@@ -153,9 +156,9 @@ import Testing
             let none = try await daemon.ferry("push", "--from-command", "nas:inbox/bad", "--", "no-such-command")
             #expect(none.status == 1)
             #expect(none.errors.contains("cannot run no-such-command"))
-            // The daemon removes what was received when it notices the end of the connection, at the latest when it ends.
+            // What was received may wait, hidden, for the same command; no file appears.
             #expect(await daemon.stop() == 0)
-            #expect(try daemon.names(in: daemon.share) == ["db"])
+            #expect(try daemon.names(in: daemon.share).filter { !$0.hasPrefix(".ferry-part.") } == ["db"])
         }
     }
 

@@ -16,7 +16,7 @@ import Testing
         try await TestDaemon.with { daemon in
             let relay = try SlowRelay(to: daemon.port, bytesPerSecond: 4_000_000)
             try daemon.write(Self.lines, to: "log")
-            try await Self.logIn(daemon, "slow", through: relay)
+            try await daemon.logIn("slow", port: relay.port)
             let push = try await daemon.ferry("push", "--json", "log", "slow:inbox/")
             #expect(push.status == 0, "\(push.errors)")
             #expect(try daemon.shared("log") == Self.lines)
@@ -30,21 +30,11 @@ import Testing
             let relay = try SlowRelay(to: daemon.port, bytesPerSecond: 8_000_000)
             let noise = TestDaemon.noise(8 << 20)
             try daemon.write(noise, to: "noise")
-            try await Self.logIn(daemon, "slow", through: relay)
+            try await daemon.logIn("slow", port: relay.port)
             let push = try await daemon.ferry("push", "--json", "noise", "slow:inbox/")
             #expect(push.status == 0, "\(push.errors)")
             #expect(try Self.wireBytes(push) == noise.count)
         }
-    }
-
-    private static func logIn(_ daemon: TestDaemon, _ name: String, through relay: SlowRelay) async throws {
-        let link = String(decoding: try daemon.read("link"), as: UTF8.self)
-        try daemon.write(
-            Data(link.replacingOccurrences(of: ":\(daemon.port)", with: ":\(relay.port)").utf8),
-            to: "slow-link"
-        )
-        let login = try await daemon.ferry("login", "--name", name, "--link-file", "slow-link")
-        #expect(login.status == 0, "\(login.errors)")
     }
 
     private static func wireBytes(_ push: TestDaemon.Outcome) throws -> Int {

@@ -12,26 +12,15 @@ final class SlowRelay: Sendable {
     private let listener: Int32
 
     init(to target: Int, bytesPerSecond: Int) throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let (listener, port) = try Loopback.listen()
         var size = Int32(Self.buffer)
         setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
-        var address = Self.loopback(0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(listener, address, length) == 0 && listen(listener, 4) == 0
-                    && getsockname(listener, address, &length) == 0
-            }
-        }
-        guard isBound else { throw POSIXError(.EADDRNOTAVAIL) }
-        self.listener = listener
-        self.port = Int(UInt16(bigEndian: address.sin_port))
+        (self.listener, self.port) = (listener, port)
         Thread.detachNewThread {
             while true {
                 let near = accept(listener, nil, nil)
                 guard near >= 0 else { return }
-                let far = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-                Self.connect(far, target)
+                let far = Loopback.connect(to: target)
                 Thread.detachNewThread { Self.copy(far, near, bytesPerSecond: nil) }
                 Self.copy(near, far, bytesPerSecond: bytesPerSecond)
             }
@@ -42,23 +31,6 @@ final class SlowRelay: Sendable {
         // Ends the accept, which closing would not.
         shutdown(self.listener, Int32(SHUT_RDWR))
         close(self.listener)
-    }
-
-    private static func loopback(_ port: Int) -> sockaddr_in {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(port).bigEndian
-        address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
-        return address
-    }
-
-    private static func connect(_ descriptor: Int32, _ port: Int) {
-        var address = Self.loopback(port)
-        _ = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
     }
 
     /// Passes on what comes until it ends. The pauses are the link's speed, not a wait for something to happen.

@@ -92,6 +92,20 @@ final class TestDaemon: Sendable {
         #expect(login.status == 0, "\(login.errors)")
     }
 
+    /// Logs alice in once more, as `name`, at another port that leads to the daemon.
+    func logIn(_ name: String, port: Int) async throws {
+        let link = String(decoding: try self.read("link"), as: UTF8.self)
+        let other = link.replacingOccurrences(of: ":\(self.port)", with: ":\(port)")
+        try self.write(Data(other.utf8), to: "link-\(name)")
+        let login = try await self.ferry("login", "--name", name, "--link-file", "link-\(name)")
+        #expect(login.status == 0, "\(login.errors)")
+    }
+
+    /// Starts a program in ``here``; what it says is not kept.
+    func start(_ program: String, _ arguments: [String]) throws -> Child {
+        try Child(program, arguments, environment: self.environment, directory: self.here)
+    }
+
     /// Ends the daemon, unless it has ended, and waits for it.
     ///
     /// - Returns: its exit status.

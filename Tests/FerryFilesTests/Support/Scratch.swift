@@ -42,6 +42,9 @@ final class Scratch: Sendable {
         ((try? FileManager.default.contentsOfDirectory(atPath: self.full(directory))) ?? []).sorted()
     }
 
+    /// The names of partial files in a directory.
+    func hidden(_ directory: String) -> [String] { self.names(directory).filter { $0.hasPrefix(".ferry-part.") } }
+
     /// Status of the name itself, of a link too.
     func status(_ name: String) -> stat? {
         var status = stat()

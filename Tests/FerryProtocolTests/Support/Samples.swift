@@ -64,3 +64,23 @@ func expectFailure(
         (error as? FerryError)?.code == code
     }
 }
+
+/// What became of a name.
+enum Decision: Equatable {
+    case want(ChunkID)
+    case have(from: UInt64, ReceiveMachine.Name)
+}
+
+extension ReceiveMachine {
+    /// Takes names and decides them as a receiver does that has nothing but the file itself.
+    mutating func decide(_ names: WireNames) throws -> [Decision] {
+        try self.namesReceived(names).map { name in
+            guard let source = self.written(name.id) else {
+                try self.lacked(name)
+                return .want(name.id)
+            }
+            self.had(name)
+            return .have(from: source, name)
+        }
+    }
+}

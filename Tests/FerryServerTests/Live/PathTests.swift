@@ -78,6 +78,24 @@ import Testing
         }
     }
 
+    @Test func aPushOntoALinkWithinTheShareReplacesItsTarget() async throws {
+        try await LiveDaemon.run { daemon in
+            let files = FileManager.default
+            try files.createDirectory(atPath: daemon.inbox + "/dir", withIntermediateDirectories: true)
+            try Data([1]).write(to: URL(filePath: daemon.inbox + "/dir/file"))
+            try files.createSymbolicLink(atPath: daemon.inbox + "/link", withDestinationPath: "dir/file")
+            try files.createSymbolicLink(atPath: daemon.inbox + "/dangling", withDestinationPath: "dir/new")
+            let client = try await RawClient.logIn(daemon)
+            try await client.push([2], to: "inbox/link")
+            try await client.push([3], to: "inbox/dangling")
+            #expect(try await client.pull("inbox/link") == [2])
+            await client.close()
+            #expect(Array(try Data(contentsOf: URL(filePath: daemon.inbox + "/dir/file"))) == [2])
+            #expect(Array(try Data(contentsOf: URL(filePath: daemon.inbox + "/dir/new"))) == [3])
+            #expect(try files.destinationOfSymbolicLink(atPath: daemon.inbox + "/link") == "dir/file")
+        }
+    }
+
     @Test func linksThatLeadOutOfTheShare() async throws {
         try await LiveDaemon.run { daemon in
             try Data([1]).write(to: URL(filePath: daemon.directory.path + "/secret"))
@@ -90,10 +108,10 @@ import Testing
                 try await client.send(.pull(path: Data(path.utf8), compression: .off))
                 #expect(try await client.failure() == .denied, "\(path)")
             }
-            try await client.send(RawClient.push("inbox/dir/new", size: 0))
-            #expect(try await client.failure() == .denied)
-            // A link is replaced itself, not what it points to.
-            try await client.push([2], to: "inbox/out")
+            for path in ["inbox/dir/new", "inbox/out", "inbox/abs"] {
+                try await client.send(RawClient.push(path, size: 0))
+                #expect(try await client.failure() == .denied, "\(path)")
+            }
             await client.close()
             #expect(Array(try Data(contentsOf: URL(filePath: daemon.directory.path + "/secret"))) == [1])
         }

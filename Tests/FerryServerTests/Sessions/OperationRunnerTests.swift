@@ -40,7 +40,7 @@ import Testing
             return try self.proceedNext(self.calls)
         }
 
-        func abandoned() { self.calls.abandon() }
+        func abandoned(_ error: FerryError) { self.calls.abandon() }
     }
 
     /// What happened to an operation; shared with the test.

@@ -37,7 +37,10 @@ import Testing
                     try change(handle)
                     isChanged = true
                 }
-                while let frame = toReceiver.frames.popFirst() { try receiver.received(frame, sink: toSender) }
+                while let frame = toReceiver.frames.popFirst() {
+                    try receiver.received(frame, sink: toSender)
+                    while try receiver.proceed(sink: toSender) == .more {}
+                }
                 while let frame = toSender.frames.popFirst() { try sender.received(frame) }
                 if progress == .finished || !isMoving { return }
             }

@@ -13,6 +13,7 @@ import Testing
         let sink = MemorySink()
         sink.queuedBytes = 4 << 20
         try receiver.received(names, sink: sink)
+        #expect(try receiver.proceed(sink: sink) == .waiting)
         #expect(sink.frames.count == 1)
         sink.queuedBytes += 1
         #expect { try receiver.received(names, sink: sink) } throws: { ($0 as? FerryError)?.code == .limit }

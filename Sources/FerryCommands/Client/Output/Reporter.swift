@@ -117,23 +117,35 @@ enum FailureText {
 
 /// What one file did, in words.
 enum FileText {
-    /// `1.2 MB in 0.10 s, 12 MB/s, ratio 1.83`.
-    static func amounts(bytes: UInt64, wireBytes: UInt64, seconds: Double) -> String {
+    /// `1.2 MB in 0.10 s, 12 MB/s, ratio 1.83, saved 0.6 MB`: what the receiver had did not travel.
+    static func amounts(bytes: UInt64, wireBytes: UInt64, savedBytes: UInt64, seconds: Double) -> String {
         let rate = seconds > 0 ? Double(bytes) / seconds : 0
         let ratio = Amounts.ratio(bytes: bytes, wireBytes: wireBytes)
-        return
-            "\(Amounts.bytes(bytes)) in \(Amounts.duration(seconds)), \(Amounts.rate(rate)), ratio \(Amounts.shown(ratio))"
+        let saved = savedBytes > 0 ? ", saved \(Amounts.bytes(savedBytes))" : ""
+        return "\(Amounts.bytes(bytes)) in \(Amounts.duration(seconds)), \(Amounts.rate(rate)), "
+            + "ratio \(Amounts.shown(ratio))\(saved)"
     }
 
     static func line(_ label: TransferLabel, _ summary: TransferSummary, seconds: Double) -> String {
-        let amounts = self.amounts(bytes: summary.bytes, wireBytes: summary.wireBytes, seconds: seconds)
+        if summary.isUnchanged { return "\(label.source) -> \(label.target): unchanged, \(Amounts.bytes(summary.bytes))" }
+        let amounts = self.amounts(
+            bytes: summary.bytes,
+            wireBytes: summary.wireBytes,
+            savedBytes: summary.savedBytes,
+            seconds: seconds
+        )
         return "\(label.source) -> \(label.target): \(amounts)"
     }
 
     /// The whole job: nil for a single file, which has said everything itself, and where nothing was moved.
     static func line(_ totals: JobTotals) -> String? {
         guard totals.files > 0, totals.files + totals.failed > 1 else { return nil }
-        let amounts = self.amounts(bytes: totals.bytes, wireBytes: totals.wireBytes, seconds: totals.seconds)
+        let amounts = self.amounts(
+            bytes: totals.bytes,
+            wireBytes: totals.wireBytes,
+            savedBytes: totals.savedBytes,
+            seconds: totals.seconds
+        )
         let failed = totals.failed > 0 ? ", \(totals.failed) failed" : ""
         return "\(totals.files) \(totals.files == 1 ? "file" : "files")\(failed): \(amounts)"
     }

@@ -11,8 +11,13 @@ import Synchronization
 struct TransferContext: Sendable {
     let compression: Compression
     let wantsSHA256: Bool
+    /// Whether content is compared where size and time of modification are equal.
+    let comparesContent: Bool
     let reporter: any Reporter
     let interruption: Interruption
+
+    /// A sum is of what was read, so that it wants every file read.
+    var skipsUnchanged: Bool { !self.comparesContent && !self.wantsSHA256 }
 }
 
 /// One file of a job.
@@ -83,14 +88,17 @@ struct PushTransfer: Transfer {
     ) async throws -> TransferSummary {
         let reporter = context.reporter
         if let size = source.knownSize { reporter.sized(UInt64(clamping: size)) }
+        var options = PushRequest.Options()
+        options.makeParents = self.makeParents
+        options.skipsUnchanged = context.skipsUnchanged && source.knownSize != nil
+        options.compression = context.compression
+        options.wantsSHA256 = context.wantsSHA256
         let request = PushRequest(
             source: source,
             path: self.item.target.wirePath,
             metadata: metadata,
-            makeParents: self.makeParents,
-            compression: context.compression,
+            options: options,
             limits: try connection.peerLimits(),
-            wantsSHA256: context.wantsSHA256,
             onProgress: { reporter.progressed($0) }
         )
         do {
@@ -134,17 +142,15 @@ struct PullTransfer: Transfer {
             return try await self.pull(connection, context) { _ in StreamDestination(sink, wantsSHA256: wantsSHA256) }
         case .file(let path):
             let place = try LocalPlace(path)
+            let old = PullRequest.Old(
+                in: place.directory,
+                at: place.name,
+                skipsUnchanged: context.skipsUnchanged
+            )
             // At most one: the request makes its destination once.
-            let destination = Mutex<(made: LocalDestination, key: Int)?>(nil)
-            var isDone = false
-            defer {
-                if let (made, key) = destination.withLock({ $0 }) {
-                    // The request may still be at work on what came before the connection was lost.
-                    if !isDone { made.discard() }
-                    context.interruption.forget(key)
-                }
-            }
-            let summary = try await self.pull(connection, context) { ready throws(FerryError) in
+            let cleanup = Mutex<Int?>(nil)
+            defer { if let key = cleanup.withLock({ $0 }) { context.interruption.forget(key) } }
+            return try await self.pull(connection, context, old: old) { ready throws(FerryError) in
                 let (made, key) = try context.interruption.guarding { () throws(FerryError) in
                     try LocalDestination(
                         directory: place.directory,
@@ -153,25 +159,25 @@ struct PullTransfer: Transfer {
                         wantsSHA256: wantsSHA256
                     )
                 } cleanup: {
-                    $0.discard()
+                    $0.interrupt()
                 }
-                destination.withLock { $0 = (made, key) }
+                cleanup.withLock { $0 = key }
                 return made
             }
-            isDone = true
-            return summary
         }
     }
 
     private func pull(
         _ connection: ClientConnection,
         _ context: TransferContext,
+        old: PullRequest.Old? = nil,
         to makeDestination: @escaping @Sendable (WireReady) throws(FerryError) -> any ByteDestination
     ) async throws -> TransferSummary {
         let reporter = context.reporter
         let request = PullRequest(
             path: self.item.source.wirePath,
             compression: context.compression,
+            old: old,
             onProgress: { reporter.progressed($0) },
             makeDestination: { ready throws(FerryError) in
                 if ready.hasSize { reporter.sized(ready.size) }

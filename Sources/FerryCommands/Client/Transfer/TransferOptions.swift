@@ -10,6 +10,9 @@ struct TransferOptions: ParsableArguments {
     @Flag(help: "Also compute each file's SHA-256 and print it as sha256sum does.")
     var sha256 = false
 
+    @Flag(help: "Compare content even where size and time of modification are equal, which is taken for unchanged else.")
+    var checksum = false
+
     @OptionGroup var output: OutputOptions
 
     /// Runs the transfers that `plan` finds to be made.
@@ -30,6 +33,7 @@ struct TransferOptions: ParsableArguments {
                 let context = TransferContext(
                     compression: self.compress,
                     wantsSHA256: self.sha256,
+                    comparesContent: self.checksum,
                     reporter: reporter,
                     interruption: interruption
                 )

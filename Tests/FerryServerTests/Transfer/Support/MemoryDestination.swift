@@ -8,13 +8,26 @@ final class MemoryDestination: ByteDestination {
     private(set) var committed: [UInt8]?
     private(set) var isDiscarded = false
 
-    init(isRandomAccess: Bool = true) { self.isRandomAccess = isRandomAccess }
+    private(set) var isKept = false
+    let kept: UInt64
+    /// Bytes written, those that are written twice counted twice.
+    private(set) var written = 0
+
+    /// - Parameters:
+    ///   - isRandomAccess: false for a stream.
+    ///   - kept: what a transfer that was cut has left.
+    init(isRandomAccess: Bool = true, kept: [UInt8] = []) {
+        self.isRandomAccess = isRandomAccess
+        self.bytes = kept
+        self.kept = UInt64(kept.count)
+    }
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError) {
         let start = Int(offset)
         guard self.isRandomAccess || start == self.bytes.count else {
             throw FerryError(.internalError, "byte \(offset) was written where byte \(self.bytes.count) was due")
         }
+        self.written += bytes.count
         let missing = start + bytes.count - self.bytes.count
         if missing > 0 { self.bytes += repeatElement(0, count: missing) }
         self.bytes.replaceSubrange(start..<(start + bytes.count), with: bytes)
@@ -31,5 +44,8 @@ final class MemoryDestination: ByteDestination {
         return nil
     }
 
-    func discard() { self.isDiscarded = true }
+    func abandon(keeping: Bool) {
+        self.isKept = keeping
+        self.isDiscarded = !keeping
+    }
 }

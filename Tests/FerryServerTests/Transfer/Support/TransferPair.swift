@@ -1,5 +1,6 @@
 import FerryChunking
 import FerryErrors
+import FerryFiles
 import FerryProtocol
 import FerryTransfer
 import FerryWire
@@ -38,6 +39,7 @@ final class TransferPair {
         limits: FrameLimits = FrameLimits(),
         compression: Compression = .off,
         average: Int? = nil,
+        old: SourceFile? = nil,
         wantsSHA256: Bool = false
     ) throws {
         self.limits = limits
@@ -53,6 +55,7 @@ final class TransferPair {
         self.receiver = FileReceiver(
             destination: destination,
             announcedSize: source.knownSize.map { UInt64($0) },
+            old: old,
             limits: limits
         )
     }
@@ -73,6 +76,7 @@ final class TransferPair {
         guard let frame = self.toReceiver.frames.popFirst() else { return }
         let before = self.toSender.frames.count
         try self.receiver.received(frame, sink: self.toSender)
+        while try self.receiver.proceed(sink: self.toSender) == .more {}
         self.delivered.append(frame)
         for frame in self.toSender.frames.dropFirst(before) {
             if case .wants(let wants) = frame.body { self.wanted += try ChunkID.unpack(wants.ids) }

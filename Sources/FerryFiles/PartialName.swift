@@ -1,0 +1,161 @@
+import CLinux
+import FerryChunking
+import Glibc
+
+/// The hidden names under which files are received, and who may use them: one transfer at a time, by an flock that ends
+/// with its process.
+enum PartialName {
+    /// A partial file that is open, locked and in its place.
+    struct Opened: ~Copyable, Sendable {
+        let file: Descriptor
+        let name: [CChar]
+        /// Bytes that it held already.
+        let size: Int64
+        /// Whether a later transfer would find it.
+        let isResumable: Bool
+    }
+
+    /// Random names of 128 bits do not collide, and a name that was ours is taken from us only by a sweep; the bound only
+    /// ends a loop.
+    private static let maximumAttempts = 8
+
+    /// The name that follows from the target's and whose transfer it is; what it is does not matter, as long as others
+    /// have others.
+    static func following(_ target: [CChar], owner: String) -> [CChar] {
+        // The target ends with NUL, which no name holds.
+        let text = target.map { UInt8(bitPattern: $0) } + owner.utf8
+        // SAFETY: the pointer does not leave the closure.
+        let id = unsafe text.withUnsafeBytes { bytes in unsafe ChunkID(hashing: bytes) }
+        return self.make(String(id.description.prefix(32)))
+    }
+
+    /// Opens the partial file of this name, or makes it; where another transfer has it, or something lies there that is not
+    /// ours, one with a random name.
+    static func open(_ name: [CChar], in directory: Int32, calls: SystemCalls) throws(Errno) -> Opened {
+        for _ in 0..<self.maximumAttempts {
+            do throws(Errno) {
+                let file = try calls.openat2(directory, name, flags: self.flags, resolve: .beneathWithoutLinks)
+                switch try self.lock(file.raw, name, directory, calls) {
+                case .ours(let size):
+                    _ = posix_fadvise(file.raw, 0, 0, POSIX_FADV_SEQUENTIAL)
+                    return Opened(file: file, name: name, size: size, isResumable: true)
+                case .gone: continue
+                case .taken: return try self.makeRandom(directory, calls)
+                }
+            } catch {
+                switch error.code {
+                case ENOENT:
+                    if let made = try self.make(name, directory, calls, isResumable: true) { return made }
+                // Killed just before its renaming it had the mode of its target, and was whole; who may not write to it may
+                // still remove it.
+                case EACCES where (try? calls.unlinkat(directory, name)) != nil: continue
+                case ELOOP, EISDIR, ENXIO: return try self.makeRandom(directory, calls)
+                default: throw error
+                }
+            }
+        }
+        return try self.makeRandom(directory, calls)
+    }
+
+    /// Whose an open partial file is.
+    private enum Holder {
+        /// This transfer's from here on, with so many bytes in it.
+        case ours(Int64)
+        /// Another transfer's, or not one of our files.
+        case taken
+        /// Nobody's: the name no longer leads to it.
+        case gone
+    }
+
+    /// O_NONBLOCK and O_NOFOLLOW: without waiting for, or going through, whatever lies there.
+    private static let flags = UInt64(O_RDWR | O_NONBLOCK | O_NOCTTY) | ferry_o_nofollow
+
+    /// Takes the lock of an open partial file.
+    private static func lock(
+        _ file: Int32,
+        _ name: [CChar],
+        _ directory: Int32,
+        _ calls: SystemCalls
+    ) throws(Errno) -> Holder {
+        let info = try calls.info(file)
+        guard info.kind == .file, info.owner == geteuid(), self.lock(file) else { return .taken }
+        // Between opening and locking a sweep, or the transfer that had it, may have removed or renamed it.
+        do throws(Errno) {
+            let there = try calls.info(directory, name)
+            guard there.inode == info.inode, there.device == info.device else { return .gone }
+            return there.links == 1 ? .ours(there.size) : .taken
+        } catch  where error.code == ENOENT {
+            return .gone
+        }
+    }
+
+    /// False if another transfer has it. A file system without locks (ENOLCK, ENOSYS) cannot tell; the daemon itself lets one
+    /// push to a name run.
+    private static func lock(_ file: Int32) -> Bool {
+        flock(file, LOCK_EX | LOCK_NB) == 0 || Glibc.errno != EWOULDBLOCK
+    }
+
+    /// Lets the next transfer have it, though the descriptor is still open.
+    static func unlock(_ file: Int32) { _ = flock(file, LOCK_UN) }
+
+    /// Makes a partial file; nil if there is one.
+    private static func make(
+        _ name: [CChar],
+        _ directory: Int32,
+        _ calls: SystemCalls,
+        isResumable: Bool
+    ) throws(Errno) -> Opened? {
+        do throws(Errno) {
+            let flags = self.flags | UInt64(O_CREAT | O_EXCL)
+            let file = try calls.openat2(directory, name, flags: flags, mode: 0o600, resolve: .beneathWithoutLinks)
+            // Whoever found it in this moment has it.
+            guard self.lock(file.raw) else { return nil }
+            return Opened(file: file, name: name, size: 0, isResumable: isResumable)
+        } catch  where error.code == EEXIST {
+            return nil
+        }
+    }
+
+    private static func makeRandom(_ directory: Int32, _ calls: SystemCalls) throws(Errno) -> Opened {
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<self.maximumAttempts {
+            let name = self.make("x" + String(generator.next(), radix: 16) + String(generator.next(), radix: 16))
+            if let made = try self.make(name, directory, calls, isResumable: false) { return made }
+        }
+        throw Errno(EBUSY)
+    }
+
+    /// Removes a partial file, unless a transfer has it.
+    ///
+    /// - Parameter before: seconds since 1970; one that was written to since then stays.
+    /// - Returns: whether it is gone.
+    static func remove(
+        _ name: [CChar],
+        _ directory: Int32,
+        _ calls: SystemCalls,
+        before: Int64 = .max
+    ) throws(Errno) -> Bool {
+        do throws(Errno) {
+            let there = try calls.info(directory, name)
+            guard there.kind == .file, there.modified.seconds < before else { return false }
+            // Without a right to write, nobody can be writing to it but who has it open; its lock still tells.
+            let file = try calls.openat2(
+                directory,
+                name,
+                flags: UInt64(O_RDONLY | O_NONBLOCK | O_NOCTTY) | ferry_o_nofollow,
+                resolve: .beneathWithoutLinks
+            )
+            guard case .ours = try self.lock(file.raw, name, directory, calls) else { return false }
+            try calls.unlinkat(directory, name)
+            return true
+        } catch {
+            switch error.code {
+            case ENOENT: return true
+            case EPERM, EACCES, ELOOP, ENXIO: return false
+            default: throw error
+            }
+        }
+    }
+
+    private static func make(_ digits: String) -> [CChar] { CString.make(RelativePath.reservedPrefix + digits.utf8) }
+}
