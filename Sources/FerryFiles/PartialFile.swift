@@ -159,7 +159,9 @@ package final class PartialFile: Sendable {
         do throws(Errno) {
             guard size >= 0 else { throw Errno(EFBIG) }
             try self.flushDirect()
-            if try self.calls.info(self.opened.file.raw).size != size { try self.calls.ftruncate(self.opened.file.raw, to: size) }
+            if try self.calls.info(self.opened.file.raw).size != size {
+                try self.calls.ftruncate(self.opened.file.raw, to: size)
+            }
             try self.calls.fchmod(self.opened.file.raw, to: mode & 0o777 & ~self.umask)
             if let modified { try self.calls.futimens(self.opened.file.raw, modified: modified) }
             // Data before the name: a crash between the two must not leave an empty file under the target's name.

@@ -11,6 +11,7 @@ package struct PartialSweep: ~Copyable {
     private static let maximumDepth = 200
 
     private let before: Int64
+    private let descends: Bool
     private var readers: [Level] = []
     /// Partial files removed so far.
     package private(set) var removed = 0
@@ -23,9 +24,11 @@ package struct PartialSweep: ~Copyable {
     /// - Parameters:
     ///   - root: what to walk.
     ///   - before: seconds since 1970; what was written to since then stays.
+    ///   - descends: whether directories below are walked as well.
     /// - Throws: mapped errors, if the root cannot be read.
-    package init(_ root: RootDirectory, before: Int64) throws(FerryError) {
+    package init(_ root: RootDirectory, before: Int64, descends: Bool = true) throws(FerryError) {
         self.before = before
+        self.descends = descends
         do throws(Errno) {
             self.readers = [Level(DirectoryReader(try root.openDirectory(.root), calls: root.calls))]
         } catch {
@@ -46,7 +49,7 @@ package struct PartialSweep: ~Copyable {
                 }
                 if name.starts(with: RelativePath.reservedPrefix) {
                     if try level.reader.removePartial(name, before: self.before) { self.removed += 1 }
-                } else if level.reader.mayBeDirectory, self.readers.count < Self.maximumDepth,
+                } else if self.descends, level.reader.mayBeDirectory, self.readers.count < Self.maximumDepth,
                     let below = try level.reader.descend(name)
                 {
                     self.readers.append(Level(below))

@@ -90,11 +90,15 @@ package struct Daemon: Service {
                 metadata: ["state": "\(self.state.paths.root)"]
             )
         }
+        let sweeper = PartialSweeper(services: services, age: self.settings.partials.age)
+        let sweeping = Task { await sweeper.run() }
         try? await gracefulShutdown()
+        sweeping.cancel()
         self.manager.stopping()
         self.log.info("stopping", metadata: ["connections": "\(services.sessions.count)"])
         for listener in bound { try? await listener.channel.close() }
         await self.drain(services.sessions, group)
+        await sweeping.value
         await admin.stop()
         try await files.shutdownGracefully()
         try await accounts.shutdownGracefully()

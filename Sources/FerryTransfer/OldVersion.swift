@@ -53,7 +53,10 @@ final class OldVersion {
     /// - Throws: `.violation` for an average that the chunker does not have.
     init(_ source: SourceFile, average: UInt32) throws(FerryError) {
         guard let parameters = try? GearChunker.Parameters(average: Int(average)) else {
-            throw FerryError(.violation, "the sender cuts at an average of \(average) bytes, which is not one of the allowed")
+            throw FerryError(
+                .violation,
+                "the sender cuts at an average of \(average) bytes, which is not one of the allowed"
+            )
         }
         self.source = source
         self.parameters = parameters
@@ -147,7 +150,8 @@ final class OldVersion {
         self.order.removeAll()
     }
 
-    private static func reader(_ source: SourceFile, from: UInt64, _ parameters: GearChunker.Parameters) -> SourceReader {
+    private static func reader(_ source: SourceFile, from: UInt64, _ parameters: GearChunker.Parameters) -> SourceReader
+    {
         SourceReader(source: Section(source, from: from), parameters: parameters, wantsSHA256: false)
     }
 

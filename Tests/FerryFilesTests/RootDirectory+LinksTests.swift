@@ -15,7 +15,9 @@ import Testing
         return scratch
     }
 
-    @Test(arguments: ["missing", "d/file", "d/missing", "d", "short/file"]) func whatIsNoLinkStays(_ path: String) throws {
+    @Test(arguments: ["missing", "d/file", "d/missing", "d", "short/file"]) func whatIsNoLinkStays(
+        _ path: String
+    ) throws {
         #expect(try self.follow(self.scratch(), path) == path)
     }
 

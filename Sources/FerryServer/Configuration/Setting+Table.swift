@@ -68,6 +68,12 @@ extension Setting {
             .milliseconds(100) ... .seconds(600),
             "Silence after which the daemon says within a request that it lives."
         ),
+        .duration(
+            "partials.age",
+            \.partials.age,
+            .seconds(1) ... .seconds(3650 * 86_400),
+            "What a transfer that was cut left in a share is removed when it was not written to for so long."
+        ),
         .count("threads.files", \.threads.files, 0...64, "Threads for files; 0 is two per core, at most 64."),
         .choice("log.level", \.log.level, "The least level that is logged."),
         .choice("log.format", \.log.format, "Lines for people, or one JSON object per line."),

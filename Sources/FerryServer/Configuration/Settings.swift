@@ -14,6 +14,7 @@ package struct Settings: Sendable, Equatable {
     package var tls = TLS()
     package var limits = Limits()
     package var timeouts = Timeouts()
+    package var partials = Partials()
     package var threads = Threads()
     package var log = Log()
     package var penalties = Penalties()
@@ -48,6 +49,11 @@ package struct Settings: Sendable, Equatable {
         package var transfer = Duration.seconds(60)
         package var shutdown = Duration.seconds(20)
         package var keepAlive = Duration.seconds(15)
+    }
+
+    /// What transfers that were cut leave behind.
+    package struct Partials: Sendable, Equatable {
+        package var age = Duration.seconds(7 * 86_400)
     }
 
     /// Threads for blocking work.

@@ -13,14 +13,16 @@ import Testing
     }
 
     /// The link breaks each time that a few hundred kB are through, in the middle of whatever travels then.
-    @Test(arguments: ["push", "pull"]) func aLinkThatBreaksAgainAndAgainStillAdvances(_ direction: String) async throws {
+    @Test(arguments: ["push", "pull"]) func aLinkThatBreaksAgainAndAgainStillAdvances(_ direction: String) async throws
+    {
         try await TestDaemon.with { daemon in
             let data = TestDaemon.noise(3_000_000)
             let source = direction == "push" ? daemon.here + "/file" : daemon.share + "/file"
             try data.write(to: URL(fileURLWithPath: source))
             let relay = try BreakingRelay(to: daemon.port, breakingAfter: 400_000)
             try await daemon.logIn("far", port: relay.port)
-            let command = direction == "push" ? ["push", "file", "far:inbox/copy"] : ["pull", "far:inbox/file", "copy"]
+            let command =
+                direction == "push" ? ["push", "file", "far:inbox/copy"] : ["pull", "far:inbox/file", "copy"]
             var runs = 0
             while try await daemon.run("ferry", command + ["--compress", "off"]).status != 0 {
                 runs += 1
@@ -40,7 +42,8 @@ import Testing
             let source = direction == "push" ? daemon.here + "/file" : daemon.share + "/file"
             try data.write(to: URL(fileURLWithPath: source))
             let target = direction == "push" ? daemon.share : daemon.here
-            let command = direction == "push" ? ["push", "file", "far:inbox/copy"] : ["pull", "far:inbox/file", "copy"]
+            let command =
+                direction == "push" ? ["push", "file", "far:inbox/copy"] : ["pull", "far:inbox/file", "copy"]
             // The relay lets a part through and then nothing, so that the kill comes in the middle.
             let relay = try BreakingRelay(to: daemon.port, breakingAfter: 9 << 20, stalling: true)
             try await daemon.logIn("far", port: relay.port)
@@ -98,7 +101,10 @@ import Testing
             try daemon.write(TestDaemon.noise(300_000), to: "file")
             #expect(try await daemon.ferry("push", "file", "nas:inbox/").status == 0)
             let again = try await daemon.ferry("push", "file", "nas:inbox/")
-            #expect(again.status == 0 && again.errors.contains("file -> nas:inbox/file: unchanged, 300 kB"), "\(again.errors)")
+            #expect(
+                again.status == 0 && again.errors.contains("file -> nas:inbox/file: unchanged, 300 kB"),
+                "\(again.errors)"
+            )
             // The same size and time, and other bytes: only reading finds out.
             let stamp = try FileManager.default.attributesOfItem(atPath: daemon.share + "/file")[.modificationDate]
             try TestDaemon.noise(300_000, seed: 2).write(to: URL(fileURLWithPath: daemon.share + "/file"))

@@ -39,7 +39,10 @@ import Testing
                         // Nothing of the block is written, not even its good chunks.
                         #expect(destination.bytes == before, sourceLocation: sourceLocation)
                         pair.receiver.abandoned(FerryError(code, "test"))
-                        #expect(destination.isDiscarded == (code == .integrity) && destination.committed == nil, sourceLocation: sourceLocation)
+                        #expect(
+                            destination.isDiscarded == (code == .integrity) && destination.committed == nil,
+                            sourceLocation: sourceLocation
+                        )
                         return
                     }
                     blocks += 1

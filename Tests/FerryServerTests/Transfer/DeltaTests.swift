@@ -24,8 +24,12 @@ import Testing
     /// Transfers `new` to a receiver that has `old` and what was `kept`.
     ///
     /// - Returns: bytes that travelled.
-    private func transfer(_ new: [UInt8], over old: SourceFile?, kept: [UInt8] = [], average: Int? = 16 << 10) throws -> UInt64
-    {
+    private func transfer(
+        _ new: [UInt8],
+        over old: SourceFile?,
+        kept: [UInt8] = [],
+        average: Int? = 16 << 10
+    ) throws -> UInt64 {
         let destination = MemoryDestination(kept: kept)
         let pair = try TransferPair(MemorySource(new), destination, average: average, old: old)
         try pair.run()
@@ -197,7 +201,9 @@ import Testing
         #expect(destination.isKept && !destination.isDiscarded)
     }
 
-    @Test(arguments: [FerryError.Code.integrity, .inputOutput, .tooLarge]) func whatMayBeWrongIsNotKept(_ code: FerryError.Code) throws {
+    @Test(arguments: [FerryError.Code.integrity, .inputOutput, .tooLarge]) func whatMayBeWrongIsNotKept(
+        _ code: FerryError.Code
+    ) throws {
         let destination = MemoryDestination()
         let pair = try TransferPair(MemorySource(self.random(1 << 20, 21)), destination)
         pair.receiver.abandoned(FerryError(code, "test"))

@@ -127,7 +127,9 @@ enum FileText {
     }
 
     static func line(_ label: TransferLabel, _ summary: TransferSummary, seconds: Double) -> String {
-        if summary.isUnchanged { return "\(label.source) -> \(label.target): unchanged, \(Amounts.bytes(summary.bytes))" }
+        if summary.isUnchanged {
+            return "\(label.source) -> \(label.target): unchanged, \(Amounts.bytes(summary.bytes))"
+        }
         let amounts = self.amounts(
             bytes: summary.bytes,
             wireBytes: summary.wireBytes,

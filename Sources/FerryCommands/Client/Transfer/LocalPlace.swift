@@ -1,5 +1,6 @@
 import FerryErrors
 import FerryFiles
+import FoundationEssentials
 
 /// Where a pulled file goes: the directory, held open, and the name in it.
 struct LocalPlace {
@@ -24,7 +25,15 @@ struct LocalPlace {
             )
         }
         self.directory = try RootDirectory(path: path.directory.bytes)
+        Self.sweep(self.directory)
         self.name = try RelativePath(path.fileName ?? [])
+    }
+
+    /// What pulls into this directory left behind, and nobody took up for a week, is removed.
+    private static func sweep(_ directory: RootDirectory) {
+        let before = Int64(Date.now.timeIntervalSince1970) - 7 * 86_400
+        guard var sweep = try? PartialSweep(directory, before: before, descends: false) else { return }
+        while sweep.proceed() {}
     }
 
     private static func isLink(_ path: LocalPath) -> Bool {

@@ -10,7 +10,9 @@ struct TransferOptions: ParsableArguments {
     @Flag(help: "Also compute each file's SHA-256 and print it as sha256sum does.")
     var sha256 = false
 
-    @Flag(help: "Compare content even where size and time of modification are equal, which is taken for unchanged else.")
+    @Flag(
+        help: "Compare content even where size and time of modification are equal, which is taken for unchanged else."
+    )
     var checksum = false
 
     @OptionGroup var output: OutputOptions

@@ -23,12 +23,13 @@ final class LiveDaemon: Sendable {
 
     var inbox: String { self.directory.path + "/inbox" }
 
-    private init(_ settings: Settings) async throws {
+    private init(_ settings: Settings, _ prepare: (String) throws -> Void) async throws {
         self.directory = try TemporaryDirectory()
         for share in ["inbox", "archive"] {
             let path = self.directory.path + "/" + share
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         }
+        try prepare(self.directory.path)
         self.state = try StateDirectory(self.directory.path + "/state")
         self.catalog = try self.state.openCatalog()
         let (inbox, archive) = (try Name("inbox"), try Name("archive"))
@@ -64,12 +65,14 @@ final class LiveDaemon: Sendable {
     ///   - expectsToServe: false if `body` stops the daemon itself.
     ///   - sourceLocation: of the test.
     ///   - configure: changes the settings, which are those of a daemon with one plain loopback listener.
+    ///   - prepare: puts files into the shares, below the directory that it is given, before the daemon starts.
     ///   - body: the test.
     /// - Throws: what `body` throws.
     static func run(
         expectsToServe: Bool = true,
         sourceLocation: SourceLocation = #_sourceLocation,
         _ configure: (inout Settings) -> Void = { _ in },
+        prepare: (String) throws -> Void = { _ in },
         _ body: (LiveDaemon) async throws -> Void
     ) async throws {
         var settings = Settings()
@@ -79,7 +82,7 @@ final class LiveDaemon: Sendable {
         settings.timeouts.shutdown = .seconds(5)
         settings.penalties.first = .zero
         configure(&settings)
-        let daemon = try await LiveDaemon(settings)
+        let daemon = try await LiveDaemon(settings, prepare)
         let result: Result<Void, any Error>
         do {
             try await body(daemon)
@@ -91,7 +94,8 @@ final class LiveDaemon: Sendable {
         await daemon.stop()
         _ = await daemon.log.line(with: "- info stopped")
         // What a later push to the same name would not find would lie there for nothing.
-        #expect(try !daemon.partialFiles().contains { $0.contains(".ferry-part.x") }, sourceLocation: sourceLocation)
+        let unfindable = try daemon.partialFiles().filter { $0.contains(".ferry-part.x") }
+        #expect(unfindable == [], sourceLocation: sourceLocation)
         try result.get()
     }
 
