@@ -54,6 +54,6 @@ final class PushOperation: FrameOperation {
             mode: metadata?.mode ?? 0o666,
             modified: modified
         )
-        return FileReceiver(destination: destination, announcedSize: size, limits: services.limits)
+        return FileReceiver(destination: destination, announcedSize: size, limits: self.access.limits)
     }
 }
