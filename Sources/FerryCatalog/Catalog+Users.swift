@@ -53,8 +53,13 @@ extension Catalog {
                 let grant = GrantRecord(share: Name(stored: row["share"]), rights: Rights(rawValue: row["rights"]))
                 grants[row["user"], default: []].append(grant)
             }
-            return try Row.fetchAll(db, sql: "SELECT name, created FROM user ORDER BY name").map { row in
-                UserRecord(name: Name(stored: row["name"]), created: row["created"], grants: grants[row["name"]] ?? [])
+            return try Row.fetchAll(db, sql: "SELECT name, created, rate FROM user ORDER BY name").map { row in
+                UserRecord(
+                    name: Name(stored: row["name"]),
+                    created: row["created"],
+                    grants: grants[row["name"]] ?? [],
+                    rate: row["rate"]
+                )
             }
         }
     }

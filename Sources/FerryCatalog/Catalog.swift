@@ -68,6 +68,13 @@ package final class Catalog: Sendable {
         self.pool.writeWithoutTransaction { _ in }
     }
 
+    /// Asks for next to nothing, to see whether SQLite answers.
+    ///
+    /// - Throws: What SQLite met.
+    package func probe() throws(FerryError) {
+        _ = try self.read { db in try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM user)") }
+    }
+
     /// What SQLite says of the connection that writes: journal mode, `synchronous` (2 is FULL), and whether foreign keys
     /// are enforced. These are set for each connection, so that no look at the file could tell them.
     ///

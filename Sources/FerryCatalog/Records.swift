@@ -75,11 +75,14 @@ package struct UserRecord: Hashable, Codable, Sendable {
     /// Unix seconds.
     package let created: Int64
     package let grants: [GrantRecord]
+    /// Bytes per second, each way, of all the user's connections; nil for no limit.
+    package let rate: Int?
 
-    package init(name: Name, created: Int64, grants: [GrantRecord]) {
+    package init(name: Name, created: Int64, grants: [GrantRecord], rate: Int? = nil) {
         self.name = name
         self.created = created
         self.grants = grants
+        self.rate = rate
     }
 }
 

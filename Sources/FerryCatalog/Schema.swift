@@ -39,6 +39,10 @@ enum Schema {
                     """
             )
         }
+        migrator.registerMigration("2 rates") { db in
+            // Bytes per second, each way; NULL for no limit.
+            try db.execute(sql: "ALTER TABLE user ADD COLUMN rate INTEGER CHECK (rate > 0)")
+        }
         return migrator
     }
 }

@@ -14,7 +14,8 @@ package struct DaemonCommand: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             ServeCommand.self, ShareCommand.self, UserCommand.self, TokenCommand.self, GrantCommand.self,
-            RevokeCommand.self, FingerprintCommand.self, StatusCommand.self, ConfigCommand.self,
+            RevokeCommand.self, FingerprintCommand.self, StatusCommand.self, ReloadCommand.self,
+            ConfigCommand.self,
         ]
     )
 

@@ -12,14 +12,17 @@ import UnixSignals
 /// The daemon as one service: it binds, serves until told to stop, and ends its transfers within a deadline.
 package struct Daemon: Service {
     private let settings: Settings
+    private let source: ConfigurationSource?
     private let state: StateDirectory
     private let agent: String
     private let version: String
+    private let environment: [String: String]
     private let manager: ServiceManager
     private let log: Logger
 
     /// - Parameters:
     ///   - settings: checked.
+    ///   - source: where they are read again on SIGHUP; without it the signal is left alone.
     ///   - state: held, with its lock, as long as the daemon runs.
     ///   - agent: program and version, as clients are told.
     ///   - version: with the commit, as administrators are told.
@@ -27,6 +30,7 @@ package struct Daemon: Service {
     ///   - log: where events go.
     package init(
         settings: Settings,
+        source: ConfigurationSource? = nil,
         state: StateDirectory,
         agent: String,
         version: String,
@@ -34,9 +38,11 @@ package struct Daemon: Service {
         log: Logger
     ) {
         self.settings = settings
+        self.source = source
         self.state = state
         self.agent = agent
         self.version = version
+        self.environment = environment
         self.manager = ServiceManager(environment: environment, log: log)
         self.log = log
     }
@@ -59,7 +65,7 @@ package struct Daemon: Service {
     package func run() async throws {
         try RootDirectory.probe()
         let catalog = try self.state.openCatalog()
-        let certificate = try self.state.certificate(configured: self.settings.tls)
+        let identity = try ServerIdentity(try self.state.certificate(configured: self.settings.tls))
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let files = NIOThreadPool(numberOfThreads: self.settings.threads.fileThreads(cores: System.coreCount))
         // SQLite serves one writer at a time anyway; a second thread lets a look-up pass a write.
@@ -70,13 +76,32 @@ package struct Daemon: Service {
         let listeners = Listeners(
             services: services,
             group: group,
-            tls: try TLSContexts.server(certificate),
+            identity: identity,
             backlog: self.settings.backlog
         )
         let bound = try await listeners.bind(self.settings)
+        let reloader = Reloader(
+            self.settings,
+            source: self.source,
+            state: self.state,
+            services: services,
+            identity: identity,
+            listeners: bound,
+            manager: self.manager
+        )
+        let watchdog = Watchdog(
+            loops: Array(group.makeIterator()),
+            files: files,
+            accounts: accounts,
+            catalog: catalog,
+            log: self.log,
+            ping: { self.manager.alive() }
+        )
+        // Before it is ready: from then on the signal must not end the process.
+        let hangUps = self.source == nil ? nil : await UnixSignalsSequence(trapping: .sighup)
         let admin = try await AdminListener.start(
             state: self.state,
-            executor: self.executor(services, certificate, bound),
+            executor: self.executor(services, identity, reloader, bound),
             pool: accounts,
             group: group,
             logger: self.log
@@ -90,14 +115,14 @@ package struct Daemon: Service {
                 metadata: ["state": "\(self.state.paths.root)"]
             )
         }
-        let sweeper = PartialSweeper(services: services, age: self.settings.partials.age)
+        let sweeper = PartialSweeper(services: services) { reloader.settings.partials.age }
         let sweeping = Task { await sweeper.run() }
-        try? await gracefulShutdown()
+        await self.untilStopped(reloader, hangUps, watchdog, accounts)
         sweeping.cancel()
         self.manager.stopping()
         self.log.info("stopping", metadata: ["connections": "\(services.sessions.count)"])
         for listener in bound { try? await listener.channel.close() }
-        await self.drain(services.sessions, group)
+        await self.drain(services.sessions, group, reloader.settings.timeouts.shutdown)
         await sweeping.value
         await admin.stop()
         try await files.shutdownGracefully()
@@ -107,17 +132,41 @@ package struct Daemon: Service {
         self.log.info("stopped")
     }
 
+    /// Reloads when told to and pings the service manager, until the daemon is told to stop.
+    private func untilStopped(
+        _ reloader: Reloader,
+        _ hangUps: UnixSignalsSequence?,
+        _ watchdog: Watchdog,
+        _ pool: NIOThreadPool
+    ) async {
+        await withTaskGroup { tasks in
+            if let hangUps {
+                tasks.addTask {
+                    // What went wrong is in the log, and changes nothing.
+                    for await _ in hangUps { _ = try? await pool.runIfActive { try reloader.reload() } }
+                }
+            }
+            let process = LocalSystem.process
+            if let interval = Watchdog.interval(environment: self.environment, process: process) {
+                tasks.addTask { await watchdog.run(every: interval) }
+            }
+            try? await gracefulShutdown()
+            tasks.cancelAll()
+        }
+    }
+
     private func executor(
         _ services: Services,
-        _ certificate: ServerCertificate,
+        _ identity: ServerIdentity,
+        _ reloader: Reloader,
         _ listeners: [Listeners.Listener]
     ) -> AdminExecutor {
-        let fingerprint = certificate.fingerprint.description
         let (version, started) = (self.version, ContinuousClock.now)
         return AdminExecutor(
             catalog: services.catalog,
             sessions: services.sessions,
-            fingerprint: { fingerprint },
+            rates: services.rates,
+            fingerprint: { identity.fingerprint },
             status: {
                 DaemonStatus(
                     version: version,
@@ -126,16 +175,17 @@ package struct Daemon: Service {
                     sessions: services.sessions.count,
                     uptime: (ContinuousClock.now - started).components.seconds
                 )
-            }
+            },
+            reload: { try reloader.reload() }
         )
     }
 
     /// Lets running transfers finish until the deadline, then cuts them.
-    private func drain(_ sessions: SessionRegistry, _ group: any EventLoopGroup) async {
+    private func drain(_ sessions: SessionRegistry, _ group: any EventLoopGroup, _ limit: Duration) async {
         let empty = group.next().makePromise(of: Void.self)
         sessions.drain(empty)
-        let cut = group.next().scheduleTask(in: TimeAmount(self.settings.timeouts.shutdown)) { sessions.cut() }
-        let giveUp = group.next().scheduleTask(in: TimeAmount(self.settings.timeouts.shutdown) + .seconds(1)) {
+        let cut = group.next().scheduleTask(in: TimeAmount(limit)) { sessions.cut() }
+        let giveUp = group.next().scheduleTask(in: TimeAmount(limit) + .seconds(1)) {
             empty.succeed()
         }
         try? await empty.futureResult.get()
@@ -144,31 +194,16 @@ package struct Daemon: Service {
     }
 
     private func services(_ catalog: Catalog, accounts: NIOThreadPool, files: NIOThreadPool) -> Services {
-        let (limits, timeouts) = (self.settings.limits, self.settings.timeouts)
-        return Services(
+        Services(
             catalog: catalog,
             accounts: accounts,
             files: files,
-            sessions: SessionRegistry(
-                caps: .init(
-                    total: limits.connections,
-                    perAddress: limits.connectionsPerAddress,
-                    anonymous: limits.unauthenticated
-                )
-            ),
-            penalties: Penalties(
-                first: TimeAmount(self.settings.penalties.first),
-                most: min(TimeAmount(self.settings.penalties.maximum), TimeAmount(timeouts.handshake) - .seconds(1))
-            ),
-            budget: MemoryBudget(total: limits.memory),
-            roots: ShareRoots(reserve: UInt64(limits.reserve)),
-            limits: FrameLimits(blockWindow: limits.window),
-            deadlines: ConnectionDeadlines(
-                handshake: TimeAmount(timeouts.handshake),
-                idle: TimeAmount(timeouts.idle),
-                transfer: TimeAmount(timeouts.transfer),
-                keepAlive: TimeAmount(timeouts.keepAlive)
-            ),
+            sessions: SessionRegistry(caps: self.settings.caps),
+            penalties: Penalties(first: self.settings.firstPenalty, most: self.settings.longestPenalty),
+            budget: MemoryBudget(total: self.settings.limits.memory),
+            roots: ShareRoots(reserve: UInt64(self.settings.limits.reserve)),
+            limits: self.settings.frameLimits,
+            deadlines: self.settings.deadlines,
             agent: self.agent,
             log: self.log
         )

@@ -1,6 +1,7 @@
 import CLinux
 import FerryErrors
 import Logging
+import NIOCore
 
 /// Tells systemd, where it is the parent, what the daemon is doing (sd_notify(3)).
 struct ServiceManager: Sendable {
@@ -13,6 +14,13 @@ struct ServiceManager: Sendable {
     }
 
     func ready() { self.notify("READY=1\nSTATUS=serving") }
+
+    /// The time is CLOCK_MONOTONIC in µs, as NIO's is: systemd ≥ 253 waits for it with `Type=notify-reload`.
+    func reloading() {
+        self.notify("RELOADING=1\nMONOTONIC_USEC=\(NIODeadline.now().uptimeNanoseconds / 1000)\nSTATUS=reloading")
+    }
+
+    func alive() { self.notify("WATCHDOG=1") }
 
     func stopping() { self.notify("STOPPING=1\nSTATUS=finishing the running transfers") }
 

@@ -3,6 +3,7 @@ package import FerryTransport
 package import FerryWire
 package import Logging
 package import NIOPosix
+import Synchronization
 
 /// What all sessions of one daemon share.
 package final class Services: Sendable {
@@ -15,12 +16,17 @@ package final class Services: Sendable {
     let penalties: Penalties
     let budget: MemoryBudget
     let roots: ShareRoots
-    /// What this side announces.
-    let limits: FrameLimits
-    let deadlines: ConnectionDeadlines
+    let rates: UserRates
+    private let forNew: Mutex<(limits: FrameLimits, deadlines: ConnectionDeadlines)>
     /// Program and version, as told to clients.
     let agent: String
     let log: Logger
+
+    /// What this side announces to new connections; a session keeps what it announced.
+    var limits: FrameLimits { self.forNew.withLock { $0.limits } }
+
+    /// Of new connections.
+    var deadlines: ConnectionDeadlines { self.forNew.withLock { $0.deadlines } }
 
     /// Parameters as the properties.
     package init(
@@ -43,9 +49,18 @@ package final class Services: Sendable {
         self.penalties = penalties
         self.budget = budget
         self.roots = roots
-        self.limits = limits
-        self.deadlines = deadlines
+        self.rates = UserRates(catalog: catalog)
+        self.forNew = Mutex((limits, deadlines))
         self.agent = agent
         self.log = log
+    }
+
+    /// Has settings that were read again count for new connections and requests.
+    func apply(_ settings: Settings) {
+        self.sessions.setCaps(settings.caps)
+        self.penalties.set(first: settings.firstPenalty, most: settings.longestPenalty)
+        self.budget.setTotal(settings.limits.memory)
+        self.roots.setReserve(UInt64(settings.limits.reserve))
+        self.forNew.withLock { $0 = (settings.frameLimits, settings.deadlines) }
     }
 }

@@ -20,6 +20,8 @@ package struct ConnectionDeadlines: Sendable {
     package var idle: TimeAmount
     /// Silence within a request, and a peer that takes none of the bytes sent to it.
     package var transfer: TimeAmount
+    /// From the moment at which only the peer can go on with a request to its next frame; keep-alives do not count.
+    package var progress: TimeAmount
     /// After this long without having sent anything within a request, a keep-alive is sent.
     package var keepAlive: TimeAmount
     /// Discarding after a fatal error.
@@ -29,12 +31,14 @@ package struct ConnectionDeadlines: Sendable {
         handshake: TimeAmount = .seconds(10),
         idle: TimeAmount = .minutes(10),
         transfer: TimeAmount = .seconds(60),
+        progress: TimeAmount = .hours(1),
         keepAlive: TimeAmount = .seconds(15),
         discard: TimeAmount = .seconds(10)
     ) {
         self.handshake = handshake
         self.idle = idle
         self.transfer = transfer
+        self.progress = progress
         self.keepAlive = keepAlive
         self.discard = discard
     }

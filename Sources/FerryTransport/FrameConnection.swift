@@ -10,42 +10,26 @@ package protocol FrameReceiver: AnyObject, Sendable {
     func frameReceived(_ frame: Frame)
     /// Little or nothing is left of what was queued for the kernel.
     func sinkDrained()
+    /// Since when all has been done that can be done before the peer's next frame; nil if something is being done, or if
+    /// the peer may take its time.
+    var restingSince: NIODeadline? { get }
     /// The peer broke a rule or missed a deadline: no more frames will be told, and the connection is about to end.
     func connectionFailed(_ error: FerryError)
     /// The connection is gone; `error` is nil where the peer closed it between frames. The last call.
     func connectionClosed(_ error: FerryError?)
 }
 
+extension FrameReceiver {
+    package var restingSince: NIODeadline? { nil }
+}
+
 /// One connection as the rest of the house sees it: frames out from any thread, frames in on the event loop.
 package final class FrameConnection: FrameSink, Sendable {
-    /// Whoever waits for the sink to drain is told when no more than this is queued, in bytes.
-    private static let lowWatermark = 128 << 10
-
-    /// Frames without payload that may be queued. A peer that reads never comes near: what answers it may demand is
-    /// bounded by the name window (4096). One that only writes would have this side queue them without end.
-    private static let answerLimit = 16 << 10
-    /// Bytes of their headers: a window of names and a frame of a listing many times over.
-    private static let answerBytes = 1 << 20
-
     /// Reads of up to 512 KiB: fewer, larger reads than NIO's adaptive default (DESIGN.md, measured).
     package static var receiveAllocator: any RecvByteBufferAllocator {
-        FixedSizeRecvByteBufferAllocator(capacity: 224 << 10)
+        FixedSizeRecvByteBufferAllocator(capacity: self.readLength)
     }
-
-    private struct Outbox {
-        var frames: [(head: ByteBuffer, payload: ByteBuffer)] = []
-        var isScheduled = false
-        /// Nothing more goes out: a last frame was queued, or the channel is gone.
-        var isClosed = false
-        var queuedBytes = 0
-        /// Of these, payloads: only they tell how fast the link is.
-        var queuedPayload = 0
-        var queuedAnswers = 0
-        var takenBytes: UInt64 = 0
-        var drain = DrainMeter()
-    }
-
-    private enum Queued { case now, before, refused, tooMany }
+    private static let readLength = 224 << 10
 
     package let channel: any Channel
     private let outbox = Mutex(Outbox())
@@ -60,6 +44,9 @@ package final class FrameConnection: FrameSink, Sendable {
     package var queuedBytes: Int { self.outbox.withLock { $0.queuedBytes } }
 
     package var drainRate: Double? { self.outbox.withLock { $0.drain.bytesPerSecond } }
+
+    /// Bytes of these that the channel was given: what a rate holds back is not among them.
+    var handedBytes: Int { self.outbox.withLock { $0.handedBytes } }
 
     /// Bytes of frames, before encryption, in both directions.
     package var traffic: (sent: UInt64, received: UInt64) { self.counters.withLock { $0 } }
@@ -96,17 +83,33 @@ package final class FrameConnection: FrameSink, Sendable {
         self.channel.triggerUserOutboundEvent(FrameHandler.SetLimits(limits: limits), promise: nil)
     }
 
+    /// Has a limit count for this connection too, besides those that do already: payloads wait their turn here, and what
+    /// is read within a request has reading rest. Call on the event loop.
+    package func limit(by limiter: RateLimiter) {
+        let piece = self.outbox.withLock { outbox in
+            outbox.limiters.append(limiter)
+            return outbox.limiters.piece
+        }
+        guard piece < Self.readLength else { return }
+        // Reads are no longer than pieces, or what is read would come in jerks. 512 bytes is a small segment.
+        let allocator = FixedSizeRecvByteBufferAllocator(capacity: max(512, piece))
+        self.channel.setOption(.recvAllocator, value: allocator).whenFailure { _ in }
+    }
+
+    /// Counts what was read.
+    ///
+    /// - Returns: what to wait for before reading more, if anything limits.
+    func payForReading(_ bytes: Int) -> Toll? {
+        let limiters = self.outbox.withLock { $0.limiters }
+        return limiters.take(bytes, .received)
+    }
+
     func noteReceived(_ bytes: Int) {
         self.counters.withLock { $0.received += UInt64(bytes) }
     }
 
     func markClosed() {
-        self.outbox.withLock { outbox in
-            outbox.isClosed = true
-            outbox.frames.removeAll()
-            outbox.queuedBytes = 0
-            outbox.queuedPayload = 0
-        }
+        self.outbox.withLock { $0.close() }
     }
 
     /// Encodes here, on the sender's thread, so that the event loop only writes.
@@ -115,22 +118,7 @@ package final class FrameConnection: FrameSink, Sendable {
         do throws(FerryError) { head = try frame.encodedHead(allocator: self.channel.allocator) } catch {
             return self.fail(error)
         }
-        let isAnswer = frame.payload.readableBytes == 0
-        let queued = self.outbox.withLock { outbox -> Queued in
-            guard !outbox.isClosed else { return .refused }
-            if isLast { outbox.isClosed = true }
-            if isAnswer { outbox.queuedAnswers += 1 }
-            let headers = outbox.queuedBytes - outbox.queuedPayload + head.readableBytes
-            guard outbox.queuedAnswers <= Self.answerLimit, headers <= Self.answerBytes else {
-                outbox.isClosed = true
-                return .tooMany
-            }
-            outbox.frames.append((head, frame.payload))
-            outbox.queuedBytes += head.readableBytes + frame.payload.readableBytes
-            outbox.queuedPayload += frame.payload.readableBytes
-            defer { outbox.isScheduled = true }
-            return outbox.isScheduled ? .before : .now
-        }
+        let queued = self.outbox.withLock { $0.queue(head: head, payload: frame.payload, isLast: isLast) }
         switch queued {
         case .now: self.channel.eventLoop.execute { self.writeQueued() }
         case .before, .refused: break
@@ -142,38 +130,23 @@ package final class FrameConnection: FrameSink, Sendable {
         self.channel.eventLoop.execute { self.channel.pipeline.fireErrorCaught(error) }
     }
 
-    /// On the event loop: hands everything that is queued to the channel in one flush.
+    /// On the event loop: hands what may go now to the channel in one flush, and comes again for the rest.
     private func writeQueued() {
-        let frames = self.outbox.withLock { outbox in
-            outbox.isScheduled = false
-            if outbox.queuedPayload > 0 { outbox.drain.started() }
-            defer { outbox.frames.removeAll(keepingCapacity: true) }
-            return outbox.frames
-        }
-        for (head, payload) in frames {
-            let (headLength, payloadLength) = (head.readableBytes, payload.readableBytes)
+        let (pieces, wait) = self.outbox.withLock { $0.take() }
+        for (head, payload) in pieces {
+            let (headLength, payloadLength) = (head?.readableBytes ?? 0, payload.readableBytes)
             self.counters.withLock { $0.sent += UInt64(headLength + payloadLength) }
             let promise = self.channel.eventLoop.makePromise(of: Void.self)
             promise.futureResult.whenComplete { _ in self.wrote(headLength, payloadLength) }
-            self.channel.write(head, promise: payloadLength == 0 ? promise : nil)
+            if let head { self.channel.write(head, promise: payloadLength == 0 ? promise : nil) }
             if payloadLength > 0 { self.channel.write(payload, promise: promise) }
         }
         self.channel.flush()
+        if let wait { self.channel.eventLoop.scheduleTask(in: wait) { self.writeQueued() } }
     }
 
     private func wrote(_ head: Int, _ payload: Int) {
-        let isDrained = self.outbox.withLock { outbox in
-            let before = outbox.queuedBytes
-            outbox.queuedBytes = max(0, before - head - payload)
-            outbox.queuedPayload = max(0, outbox.queuedPayload - payload)
-            outbox.takenBytes += UInt64(head + payload)
-            if payload == 0 {
-                outbox.queuedAnswers -= 1
-            } else {
-                outbox.drain.drained(payload, isEmpty: outbox.queuedPayload == 0)
-            }
-            return before > Self.lowWatermark && outbox.queuedBytes <= Self.lowWatermark
-        }
+        let isDrained = self.outbox.withLock { $0.wrote(head: head, payload: payload) }
         if isDrained { self.channel.pipeline.fireUserInboundEventTriggered(FrameHandler.Drained()) }
     }
 }

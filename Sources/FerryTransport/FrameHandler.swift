@@ -28,7 +28,10 @@ package final class FrameHandler: ChannelDuplexHandler {
     private var lastRead = NIODeadline.now()
     private var lastWrite = NIODeadline.now()
     private var stall = StallWatch(now: .now())
+    private var progress = ProgressWatch()
     private var isPaused = false
+    /// Reading rests because a rate was reached.
+    private var throttledSince: NIODeadline?
     private var hasPendingRead = false
     private var failure: FerryError?
     private var timer: RepeatedTask?
@@ -53,7 +56,7 @@ package final class FrameHandler: ChannelDuplexHandler {
 
     package func handlerAdded(context: ChannelHandlerContext) {
         let times = self.deadlines
-        let shortest = min(times.handshake, times.idle, times.transfer, times.keepAlive, times.discard)
+        let shortest = min(times.handshake, times.idle, times.transfer, times.keepAlive, times.progress, times.discard)
         let period = TimeAmount.nanoseconds(max(10_000_000, shortest.nanoseconds / 4))
         // A socket's buffer would take a whole window, however slow the link: what waits must wait here, where
         // `--compress auto` sees it. A socket that is not TCP refuses, and its peer is on the same machine.
@@ -76,6 +79,7 @@ package final class FrameHandler: ChannelDuplexHandler {
         self.lastRead = .now()
         guard self.phase != .discarding, self.failure == nil else { return }
         self.connection.noteReceived(input.readableBytes)
+        if self.phase == .busy { self.pace(input.readableBytes, context) }
         do throws(FerryError) {
             while let frame = try self.decoder.next(&input) {
                 if case .keepAlive = frame.body, self.phase != .handshake {
@@ -123,11 +127,7 @@ package final class FrameHandler: ChannelDuplexHandler {
         switch event {
         case let event as SetReading:
             self.isPaused = !event.isReading
-            self.lastRead = .now()
-            if !self.isPaused, self.hasPendingRead {
-                self.hasPendingRead = false
-                context.read()
-            }
+            self.resume(context)
             promise?.succeed()
         case let event as SetLimits:
             self.decoder.limits = event.limits
@@ -141,9 +141,10 @@ package final class FrameHandler: ChannelDuplexHandler {
                 // What is queued stays owed, whatever the peer asks for next.
                 if self.connection.queuedBytes == 0 { self.stall.restart(now: .now()) }
             }
-            if event == .discarding, self.isPaused {
+            if event == .discarding {
                 self.isPaused = false
-                context.read()
+                self.throttledSince = nil
+                self.resume(context)
             }
             promise?.succeed()
         default:
@@ -152,7 +153,34 @@ package final class FrameHandler: ChannelDuplexHandler {
     }
 
     package func read(context: ChannelHandlerContext) {
-        if self.isPaused { self.hasPendingRead = true } else { context.read() }
+        if self.isReading { context.read() } else { self.hasPendingRead = true }
+    }
+
+    private var isReading: Bool { !self.isPaused && self.throttledSince == nil }
+
+    /// Reads again, if nothing holds it any more. The peer's silence counts from here on.
+    private func resume(_ context: ChannelHandlerContext) {
+        self.lastRead = .now()
+        guard self.isReading, self.hasPendingRead else { return }
+        self.hasPendingRead = false
+        context.read()
+    }
+
+    /// Has reading rest until what was read is paid for: what comes further waits at the peer.
+    private func pace(_ bytes: Int, _ context: ChannelHandlerContext) {
+        guard let toll = self.connection.payForReading(bytes), toll.wait != nil else { return }
+        if self.throttledSince == nil { self.throttledSince = .now() }
+        self.rest(NIOLoopBound((toll, self, context), eventLoop: context.eventLoop))
+    }
+
+    private func rest(_ bound: NIOLoopBound<(toll: Toll, handler: FrameHandler, context: ChannelHandlerContext)>) {
+        guard bound.value.context.channel.isActive else { return }
+        guard let wait = bound.value.toll.wait else {
+            if let since = self.throttledSince { self.progress.rested(.now() - since) }
+            self.throttledSince = nil
+            return self.resume(bound.value.context)
+        }
+        bound.value.context.eventLoop.scheduleTask(in: wait) { bound.value.handler.rest(bound) }
     }
 
     package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -163,9 +191,13 @@ package final class FrameHandler: ChannelDuplexHandler {
     private func checkDeadlines(_ context: ChannelHandlerContext) {
         let now = NIODeadline.now()
         let queued = self.connection.queuedBytes
+        // Without what a rate holds back here, which is not the peer's to take yet.
+        let handed = self.connection.handedBytes
         let unwritten = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-        let queue = StallWatch.Queue(bytes: queued, taken: self.connection.takenBytes, unwritten: unwritten)
+        let queue = StallWatch.Queue(bytes: handed, taken: self.connection.takenBytes, unwritten: unwritten)
         let stalled = self.stall.look(at: queue, now: now)
+        let owed = self.phase == .busy && queued == 0 ? self.receiver?.restingSince : nil
+        let idle = self.progress.look(at: owed, now: now)
         switch self.phase {
         case .handshake where now - self.phaseStart > self.deadlines.handshake:
             self.fail(Self.late("the login did not complete", self.deadlines.handshake), context: context)
@@ -182,8 +214,10 @@ package final class FrameHandler: ChannelDuplexHandler {
                     context: context,
                     canTell: false
                 )
-            } else if !self.isPaused, now - self.lastRead > self.deadlines.transfer {
+            } else if self.isReading, now - self.lastRead > self.deadlines.transfer {
                 self.fail(Self.late("the peer was silent", self.deadlines.transfer), context: context)
+            } else if idle > self.deadlines.progress {
+                self.fail(Self.late("the peer did nothing for the transfer", self.deadlines.progress), context: context)
             } else if queued == 0, now - self.lastWrite > self.deadlines.keepAlive {
                 self.connection.send(.keepAlive)
             }

@@ -1,7 +1,7 @@
 package import FerryErrors
 package import FerryProtocol
 package import FerryWire
-import NIOCore
+package import NIOCore
 package import NIOPosix
 import Synchronization
 
@@ -22,6 +22,8 @@ package final class OperationRunner: Sendable {
         /// What it needs has not been granted: it may be cancelled, and nothing else.
         var isHeld = false
         var cancellation: FerryError?
+        /// Since when nothing can be done before a frame arrives or the connection drains.
+        var restingSince: NIODeadline?
         var isDone = false
     }
 
@@ -51,6 +53,9 @@ package final class OperationRunner: Sendable {
         self.completion = completion
         if isHeld { self.inbox.withLock { $0.isHeld = true } }
     }
+
+    /// Since when the operation has waited for the peer, and for nothing else; nil while it does not.
+    package var restingSince: NIODeadline? { self.inbox.withLock { $0.restingSince } }
 
     /// Lets an operation that was held proceed.
     package func start() {
@@ -91,6 +96,7 @@ package final class OperationRunner: Sendable {
             guard !inbox.isDone, !inbox.isHeld || cancellation != nil else { return false }
             if inbox.cancellation == nil { inbox.cancellation = cancellation }
             inbox.isAgain = true
+            inbox.restingSince = nil
             defer { inbox.isScheduled = true }
             return !inbox.isScheduled
         }
@@ -125,6 +131,7 @@ package final class OperationRunner: Sendable {
                     let mayRest = self.inbox.withLock { inbox in
                         guard !inbox.isAgain, inbox.frames.isEmpty else { return false }
                         inbox.isScheduled = false
+                        inbox.restingSince = .now()
                         return true
                     }
                     if mayRest { return }

@@ -40,7 +40,7 @@ package final class ClientConnection: FrameReceiver {
     /// False once the connection is gone and a new one is needed.
     package var isOpen: Bool { self.state.withLock { if case .closed = $0 { false } else { true } } }
 
-    /// What the daemon is ready to receive; read after ``connect(to:agent:group:pool:deadlines:)``.
+    /// What the daemon is ready to receive; read after ``connect(to:agent:group:pool:limiter:deadlines:)``.
     package func peerLimits() throws(FerryError) -> FrameLimits {
         try FrameLimits(peer: self.welcome.withLock { $0.limits })
     }
@@ -52,6 +52,7 @@ package final class ClientConnection: FrameReceiver {
     ///   - agent: program and version, for the daemon's log.
     ///   - group: one loop is enough.
     ///   - pool: threads that may block.
+    ///   - limiter: of what goes each way, if it is limited.
     ///   - deadlines: how long the daemon may be silent.
     /// - Returns: A connection that is logged in.
     /// - Throws: `.connection`, `.timeout`, `.wrongPin`, `.authentication`, or what the daemon refuses with.
@@ -60,6 +61,7 @@ package final class ClientConnection: FrameReceiver {
         agent: String,
         group: any EventLoopGroup,
         pool: NIOThreadPool,
+        limiter: RateLimiter? = nil,
         deadlines: ConnectionDeadlines = ConnectionDeadlines(idle: .hours(24))
     ) async throws -> ClientConnection {
         let loop = group.next()
@@ -76,6 +78,7 @@ package final class ClientConnection: FrameReceiver {
                         try PinnedTLS.addHandlers(to: channel, context: tls, pin: login.fingerprint, host: login.host)
                     }
                     let connection = FrameConnection(channel: channel)
+                    if let limiter { connection.limit(by: limiter) }
                     let ready = loop.makePromise(of: Void.self)
                     let client = ClientConnection(connection: connection, pool: pool, name: login.address, ready: ready)
                     attempts.withLock { $0[ObjectIdentifier(channel)] = (client, ready) }

@@ -7,12 +7,14 @@ final class Servers {
     private let book: ServerBook
     private let connections: Connections
 
-    /// - Parameter output: whether to tell of sessions.
+    /// - Parameters:
+    ///   - output: whether to tell of sessions.
+    ///   - rate: bytes per second, each way, of all connections together; nil for no limit.
     /// - Throws: as ``ServerBook/load(_:)`` does.
-    init(_ output: OutputOptions) throws(FerryError) {
+    init(_ output: OutputOptions, rate: Int?) throws(FerryError) {
         self.book = try ServerBook.load(ServerBook.path(environment: ProcessInfo.processInfo.environment))
         let isVerbose = output.verbose
-        self.connections = Connections(agent: "ferry/\(Version.number)") { server, connection in
+        self.connections = Connections(agent: "ferry/\(Version.number)", rate: rate) { server, connection in
             if isVerbose { StandardError.write("ferry: session \(connection.session) on \(server)") }
         }
     }
@@ -35,9 +37,10 @@ final class Servers {
     /// Opens the book, runs `work`, and closes the connections whatever happens.
     static func with<Result>(
         _ output: OutputOptions,
+        rate: Int? = nil,
         _ work: (Servers) async throws -> Result
     ) async throws -> Result {
-        let servers = try Servers(output)
+        let servers = try Servers(output, rate: rate)
         do {
             let result = try await work(servers)
             await servers.close()

@@ -6,10 +6,9 @@ import Synchronization
 
 /// The daemon's log on standard error, a line at a time.
 enum DaemonLog {
-    static func make(_ settings: Settings.Log) -> Logger {
+    static func make(_ style: LogStyle) -> Logger {
         let handler = LineLogHandler(
-            format: settings.format == .json ? .json : .text,
-            level: settings.level,
+            style: style,
             clock: { Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)) },
             write: { line in
                 var line = line

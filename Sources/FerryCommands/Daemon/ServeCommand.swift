@@ -14,7 +14,8 @@ struct ServeCommand: AsyncParsableCommand {
         abstract: "Serve shares until told to stop (SIGTERM or Ctrl-C).",
         discussion: """
             Needs no configuration: the state directory is made at the first start, with a certificate of its own. \
-            Settings come from flags, the environment, the file, and defaults, in this order.
+            Settings come from flags, the environment, the file, and defaults, in this order; SIGHUP, or 'ferryd reload', has \
+            them read again.
             """
     )
 
@@ -38,17 +39,18 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let environment = ProcessInfo.processInfo.environment
         let state = try StateDirectory(self.state.path(environment: environment))
-        let loaded = try DaemonSettings.load(
-            file: self.config,
-            state: state.paths,
-            environment: environment,
-            flags: self.flags
-        )
-        let log = DaemonLog.make(loaded.settings.log)
+        let (file, paths, flags) = (self.config, state.paths, self.flags)
+        let read: @Sendable () throws -> Settings = {
+            try DaemonSettings.load(file: file, state: paths, environment: environment, flags: flags).settings
+        }
+        let settings = try read()
+        let style = LogStyle(settings.log)
+        let log = DaemonLog.make(style)
         signal(SIGPIPE, SIG_IGN)
         ferry_raise_file_limit()
         let daemon = Daemon(
-            settings: loaded.settings,
+            settings: settings,
+            source: ConfigurationSource(read: read, style: style),
             state: state,
             agent: "ferryd/\(Version.number)",
             version: Version.text,

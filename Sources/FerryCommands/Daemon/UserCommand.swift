@@ -8,7 +8,7 @@ struct UserCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "user",
         abstract: "Manage the users.",
-        subcommands: [Add.self, List.self, Remove.self]
+        subcommands: [Add.self, List.self, Limit.self, Remove.self]
     )
 
     struct Add: AsyncParsableCommand {
@@ -79,10 +79,37 @@ struct UserCommand: AsyncParsableCommand {
             guard case .users(let users) = try await self.state.perform(.userList) else {
                 throw StateOptions.unexpected()
             }
-            try AdminOutput.write(users, asJSON: self.json, titles: ["USER", "CREATED", "GRANTS"]) { user in
+            try AdminOutput.write(users, asJSON: self.json, titles: ["USER", "CREATED", "RATE", "GRANTS"]) { user in
                 let grants = user.grants.map { "\($0.share)=\($0.rights)" }.joined(separator: " ")
-                return [user.name.text, AdminOutput.time(user.created, none: "-"), grants.isEmpty ? "-" : grants]
+                return [
+                    user.name.text, AdminOutput.time(user.created, none: "-"), RateArgument.shown(user.rate),
+                    grants.isEmpty ? "-" : grants,
+                ]
             }
+        }
+    }
+
+    struct Limit: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Limit what all connections of a user together move.",
+            discussion: """
+                Example: ferryd user limit alice --rate 10MiB. Running transfers follow at once; 'none' takes the limit away.
+                """
+        )
+
+        @OptionGroup var state: StateOptions
+
+        @Argument(help: "The user's name.", transform: { try Name($0) })
+        var name: Name
+
+        @Option(
+            help: ArgumentHelp("Bytes per second, each way: 64KiB to 1TiB, or none.", valueName: "rate"),
+            transform: { try RateArgument($0, least: Catalog.rates.lowerBound, allowsNone: true) }
+        )
+        var rate: RateArgument
+
+        func run() async throws {
+            _ = try await self.state.perform(.userLimit(user: self.name, rate: self.rate.bytes))
         }
     }
 

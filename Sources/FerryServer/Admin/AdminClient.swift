@@ -129,13 +129,13 @@ package struct AdminClient: Sendable {
                 throw error.code == .permission ? self.closed(error) : error
             }
             let catalog = try state.openCatalog()
+            let missing = FerryError(.connection, "no daemon runs on \(Escaping.escape(state.paths.root))")
             let executor = AdminExecutor(
                 catalog: catalog,
                 sessions: nil,
                 fingerprint: { try self.certificate(state).fingerprint.description },
-                status: {
-                    throw FerryError(.connection, "no daemon runs on \(Escaping.escape(state.paths.root))")
-                }
+                status: { throw missing },
+                reload: { throw missing }
             )
             let outcome = executor.perform(request, by: .local(user: user, process: process))
             // The lock must not be freed before the catalog is closed.

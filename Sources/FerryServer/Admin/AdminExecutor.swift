@@ -12,24 +12,32 @@ package struct AdminExecutor: Sendable {
 
     private let catalog: Catalog
     private let sessions: (any LiveSessions)?
+    private let rates: UserRates?
     private let fingerprint: @Sendable () throws -> String
     private let status: @Sendable () throws -> DaemonStatus
+    private let reload: @Sendable () throws -> ReloadReport
 
     /// - Parameters:
     ///   - catalog: The accounts.
     ///   - sessions: The connections that revocations end; nil without a daemon.
+    ///   - rates: Of the users' connections; nil without a daemon.
     ///   - fingerprint: The text form of the certificate's fingerprint.
     ///   - status: How the daemon is.
+    ///   - reload: Has the daemon read its configuration again.
     package init(
         catalog: Catalog,
         sessions: (any LiveSessions)?,
+        rates: UserRates? = nil,
         fingerprint: @escaping @Sendable () throws -> String,
-        status: @escaping @Sendable () throws -> DaemonStatus
+        status: @escaping @Sendable () throws -> DaemonStatus,
+        reload: @escaping @Sendable () throws -> ReloadReport
     ) {
         self.catalog = catalog
         self.sessions = sessions
+        self.rates = rates
         self.fingerprint = fingerprint
         self.status = status
+        self.reload = reload
     }
 
     /// Performs one request and ends the sessions that it revokes. Blocks on the catalog.
@@ -60,6 +68,7 @@ package struct AdminExecutor: Sendable {
         case .ping: return .done
         case .status: return .status(try self.status())
         case .fingerprint: return .fingerprint(text: try self.fingerprint())
+        case .reload: return .reloaded(try self.reload())
         case .shareAdd(let share):
             try self.catalog.addShare(share.name, path: share.path, readOnly: share.readOnly)
             return .done
@@ -73,6 +82,11 @@ package struct AdminExecutor: Sendable {
             let token = try self.catalog.addUser(user, grants: grants, tokenName: tokenName, expires: expires)
             if let token { audit?.add("token", token.id) }
             return .issued(token: token, fingerprint: fingerprint)
+        case .userLimit(let user, let rate):
+            try self.catalog.setRate(rate, of: user)
+            // Running transfers follow at once.
+            try self.rates?.limiter(of: user)
+            return .done
         case .userRemove(let user):
             try self.catalog.removeUser(user)
             self.sessions?.end(user: user, .login)
@@ -104,6 +118,7 @@ package struct AdminExecutor: Sendable {
         var line: AuditLine
         switch request {
         case .ping, .status, .fingerprint, .shareList, .userList, .tokenList: return nil
+        case .reload: line = AuditLine(actor, "reload")
         case .shareAdd(let share):
             line = AuditLine(actor, "share-add")
             line.add("share", share.name)
@@ -118,6 +133,10 @@ package struct AdminExecutor: Sendable {
             for grant in grants { line.add("grant", "\(grant.share):\(grant.rights)") }
             line.add("token-name", tokenName)
             if let expires { line.add("expires", expires) }
+        case .userLimit(let user, let rate):
+            line = AuditLine(actor, "user-limit")
+            line.add("user", user)
+            line.add("rate", rate.map { "\($0)" } ?? "none")
         case .userRemove(let user):
             line = AuditLine(actor, "user-remove")
             line.add("user", user)

@@ -5,11 +5,14 @@ package enum AdminRequest: Codable, Sendable {
     case ping
     case status
     case fingerprint
+    case reload
     case shareAdd(share: ShareRecord)
     case shareRemove(name: Name)
     case shareList
     /// `expires` is in unix seconds and, like `tokenName`, of the first token.
     case userAdd(user: Name, grants: [GrantRecord], tokenName: String, expires: Int64?)
+    /// `rate` is in bytes per second; nil for no limit.
+    case userLimit(user: Name, rate: Int?)
     case userRemove(user: Name)
     case userList
     case tokenAdd(user: Name, tokenName: String, expires: Int64?)
@@ -21,11 +24,11 @@ package enum AdminRequest: Codable, Sendable {
 }
 
 extension AdminRequest {
-    /// Whether it only asks.
+    /// Whether it changes nothing in the state directory.
     var isReading: Bool {
         switch self {
-        case .ping, .status, .fingerprint, .shareList, .userList, .tokenList: true
-        case .shareAdd, .shareRemove, .userAdd, .userRemove, .tokenAdd, .tokenRemove, .grant, .revoke: false
+        case .ping, .status, .fingerprint, .reload, .shareList, .userList, .tokenList: true
+        case .shareAdd, .shareRemove, .userAdd, .userLimit, .userRemove, .tokenAdd, .tokenRemove, .grant, .revoke: false
         }
     }
 }

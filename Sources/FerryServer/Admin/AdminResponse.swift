@@ -15,6 +15,7 @@ package enum AdminResponse: Codable, Sendable {
     case rights(left: Rights)
     case fingerprint(text: String)
     case status(DaemonStatus)
+    case reloaded(ReloadReport)
     case failure(AdminFailure)
 
     /// A ``FerryErrors/FerryError`` as a response.

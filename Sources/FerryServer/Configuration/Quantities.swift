@@ -1,5 +1,5 @@
 /// Text forms of sizes and durations: a whole number and a unit, without fractions, so that each has one meaning.
-enum Quantities {
+package enum Quantities {
     private static let sizes: [(suffix: String, factor: Int)] = [
         ("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10),
     ]
@@ -30,6 +30,18 @@ enum Quantities {
         }
         return .milliseconds(milliseconds)
     }
+
+    /// Bytes as a setting gives them, for command lines.
+    ///
+    /// - Parameter text: whole bytes, or a number and `KiB`, `MiB`, `GiB` or `TiB`.
+    /// - Returns: nil for anything else.
+    package static func size(_ text: String) -> Int? { try? self.parseSize(text) }
+
+    /// Bytes as a setting would give them.
+    ///
+    /// - Parameter size: in bytes.
+    /// - Returns: a number and the largest unit that leaves no rest.
+    package static func text(size: Int) -> String { self.format(size: size) }
 
     /// Writes bytes with the largest unit that leaves no rest.
     static func format(size: Int) -> String { self.format(size, self.sizes) ?? String(size) }

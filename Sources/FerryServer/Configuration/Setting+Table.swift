@@ -23,7 +23,7 @@ extension Setting {
             "limits.unauthenticated",
             \.limits.unauthenticated,
             1...100_000,
-            "Connections at once that have not logged in yet."
+            "Connections at once that have not logged in yet; once half of them are there, an address or /64 gets a sixteenth at most."
         ),
         .size(
             "limits.memory",
@@ -38,6 +38,12 @@ extension Setting {
             0...16 << 40,
             "Free space that pushes leave on the file system of each share."
         ),
+        .rate(
+            "limits.rate",
+            \.limits.rate,
+            "Bytes per second, each way, of all connections to one address together; 0 for no limit."
+        ),
+        .rates("limits.rates", \.limits.rates, "The same for single addresses of `listen` and `listen_plain`."),
         .duration(
             "timeouts.handshake",
             \.timeouts.handshake,
@@ -53,8 +59,14 @@ extension Setting {
         .duration(
             "timeouts.transfer",
             \.timeouts.transfer,
-            .milliseconds(100) ... .seconds(3600),
+            .seconds(30) ... .seconds(3600),
             "Silence of a peer that owes bytes, or does not take those sent to it."
+        ),
+        .duration(
+            "timeouts.progress",
+            \.timeouts.progress,
+            .seconds(60) ... .seconds(30 * 86_400),
+            "Time for which a peer whose turn it is may only say that it lives: a pipe that is silent, say."
         ),
         .duration(
             "timeouts.shutdown",
@@ -111,6 +123,10 @@ extension Setting {
         }
         if settings.limits.window > settings.limits.memory / 4 {
             throw TogetherFault("limits.window", "it must be at most a quarter of `limits.memory`")
+        }
+        for rate in settings.limits.rates
+        where !settings.listen.contains(rate.address) && !settings.listenPlain.contains(rate.address) {
+            throw TogetherFault("limits.rates", "`\(rate.address)` is not listened on")
         }
         if settings.timeouts.keepAlive * 2 > settings.timeouts.transfer {
             throw TogetherFault("timeouts.keepalive", "it must be at most half of `timeouts.transfer`")

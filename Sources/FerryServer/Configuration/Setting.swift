@@ -15,7 +15,7 @@ package struct Setting: Sendable {
     let apply: @Sendable (_ texts: [String], _ settings: inout Settings) throws(SettingFault) -> Void
     /// Whether the YAML scalar must be plain: a quoted number is text.
     let isNumber: Bool
-    private let show: @Sendable (Settings) -> [String]
+    let show: @Sendable (Settings) -> [String]
 
     /// The environment variable that overrides the file: `FERRY_LIMITS_CONNECTIONS`.
     package var environmentName: String {

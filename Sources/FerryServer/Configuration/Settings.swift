@@ -40,6 +40,10 @@ package struct Settings: Sendable, Equatable {
         package var window = 4 << 20
         /// Bytes, per share.
         package var reserve = 256 << 20
+        /// Bytes per second, each way, of each address that is listened on; 0 for no limit.
+        package var rate = 0
+        /// Of single addresses.
+        package var rates: [ListenerRate] = []
     }
 
     /// How long the daemon waits for a peer.
@@ -47,6 +51,7 @@ package struct Settings: Sendable, Equatable {
         package var handshake = Duration.seconds(10)
         package var idle = Duration.seconds(600)
         package var transfer = Duration.seconds(60)
+        package var progress = Duration.seconds(3600)
         package var shutdown = Duration.seconds(20)
         package var keepAlive = Duration.seconds(15)
     }

@@ -10,12 +10,16 @@ import NIOSSL
 struct Listeners {
     let services: Services
     let group: any EventLoopGroup
-    let tls: NIOSSLContext
+    let identity: ServerIdentity
     let backlog: Int
 
     /// A bound address.
     struct Listener: Sendable {
         let channel: any Channel
+        /// As configured.
+        let address: ListenAddress
+        /// Of all its connections.
+        let limiter: RateLimiter
         /// The address that it really has.
         let text: String
         /// Its port, if clients with a login link can use it.
@@ -29,15 +33,10 @@ struct Listeners {
         var bound: [Listener] = []
         do {
             for address in settings.listen {
-                guard let channel = try await self.bind(address, isPlain: address.isUnix) else { continue }
-                let text = self.text(channel, address) + (address.isUnix ? "" : " (TLS)")
-                let port = address.isUnix ? nil : channel.localAddress?.port
-                bound.append(Listener(channel: channel, text: text, securePort: port))
+                try await self.bind(address, settings, isPlain: address.isUnix).map { bound.append($0) }
             }
             for address in settings.listenPlain {
-                guard let channel = try await self.bind(address, isPlain: true) else { continue }
-                let text = self.text(channel, address) + " (plain)"
-                bound.append(Listener(channel: channel, text: text, securePort: nil))
+                try await self.bind(address, settings, isPlain: true).map { bound.append($0) }
             }
         } catch {
             for listener in bound { try? await listener.channel.close() }
@@ -46,15 +45,32 @@ struct Listeners {
         return bound
     }
 
-    private func bind(_ address: ListenAddress, isPlain: Bool) async throws -> (any Channel)? {
-        let (services, tls) = (self.services, self.tls)
+    private func bind(_ address: ListenAddress, _ settings: Settings, isPlain: Bool) async throws -> Listener? {
+        let limiter = RateLimiter(rate: settings.limits.rate(of: address))
+        guard let channel = try await self.open(address, limiter, isPlain: isPlain) else { return nil }
+        let mark = !isPlain ? " (TLS)" : settings.listen.contains(address) && address.isUnix ? "" : " (plain)"
+        return Listener(
+            channel: channel,
+            address: address,
+            limiter: limiter,
+            text: self.text(channel, address) + mark,
+            securePort: isPlain ? nil : channel.localAddress?.port
+        )
+    }
+
+    private func open(
+        _ address: ListenAddress,
+        _ limiter: RateLimiter,
+        isPlain: Bool
+    ) async throws -> (any Channel)? {
+        let (services, identity) = (self.services, self.identity)
         var bootstrap = ServerBootstrap(group: self.group)
             .serverChannelOption(ChannelOptions.backlog, value: Int32(clamping: self.backlog))
             .childChannelOption(ChannelOptions.recvAllocator, value: FrameConnection.receiveAllocator)
             .childChannelOption(ChannelOptions.maxMessagesPerRead, value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try Self.accept(channel, services, isPlain ? nil : tls)
+                    try Self.accept(channel, services, limiter, isPlain ? nil : identity.context)
                 }
             }
         do {
@@ -97,8 +113,14 @@ struct Listeners {
         return "\(ListenAddress.internet(host, port))"
     }
 
-    private static func accept(_ channel: any Channel, _ services: Services, _ tls: NIOSSLContext?) throws {
+    private static func accept(
+        _ channel: any Channel,
+        _ services: Services,
+        _ limiter: RateLimiter,
+        _ tls: NIOSSLContext?
+    ) throws {
         let connection = FrameConnection(channel: channel)
+        connection.limit(by: limiter)
         let session = Session(connection: connection, services: services)
         if let reason = services.sessions.add(session) {
             services.log.notice(

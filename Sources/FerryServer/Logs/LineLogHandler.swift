@@ -8,27 +8,40 @@ import Synchronization
 package struct LineLogHandler: LogHandler {
     package enum Format: String, Sendable { case text, json }
 
-    package var logLevel: Logger.Level
     package var metadata: Logger.Metadata = [:]
-    private let format: Format
+    private let style: LogStyle
+    /// Set for this logger alone.
+    private var ownLevel: Logger.Level?
     private let clock: @Sendable () -> String
     private let write: @Sendable (String) -> Void
 
     /// - Parameters:
-    ///   - format: of each line.
-    ///   - level: below which nothing is written.
+    ///   - style: of each line; looked at anew for each.
     ///   - clock: the time as text; RFC 3339 in UTC.
     ///   - write: takes a line with its end.
+    package init(
+        style: LogStyle,
+        clock: @escaping @Sendable () -> String,
+        write: @escaping @Sendable (String) -> Void
+    ) {
+        self.style = style
+        self.clock = clock
+        self.write = write
+    }
+
+    /// A handler whose style stays; parameters as for the other one.
     package init(
         format: Format,
         level: Logger.Level,
         clock: @escaping @Sendable () -> String,
         write: @escaping @Sendable (String) -> Void
     ) {
-        self.format = format
-        self.logLevel = level
-        self.clock = clock
-        self.write = write
+        self.init(style: LogStyle(format: format, level: level), clock: clock, write: write)
+    }
+
+    package var logLevel: Logger.Level {
+        get { self.ownLevel ?? self.style.level }
+        set { self.ownLevel = newValue }
     }
 
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -42,7 +55,7 @@ package struct LineLogHandler: LogHandler {
             .sorted { $0.key < $1.key }
         let level = event.level
         let message = "\(event.message)"
-        switch self.format {
+        switch self.style.format {
         case .text:
             let text = fields.map { "\($0.key)=\(Self.quoted($0.value))" }.joined(separator: " ")
             self.write("\(self.clock()) \(level) \(Escaping.escape(message))\(text.isEmpty ? "" : " ")\(text)\n")

@@ -5,7 +5,7 @@ package import FerryTransport
 package import FerryWire
 import FoundationEssentials
 import Logging
-import NIOCore
+package import NIOCore
 import NIOPosix
 import Synchronization
 
@@ -31,6 +31,8 @@ package final class Session: FrameReceiver {
     package let network: String
     private let connection: FrameConnection
     private let services: Services
+    /// What this side announces; kept, for settings may change while the connection is open.
+    private let limits: FrameLimits
     private let state = Mutex(State())
     private let started = NIODeadline.now()
 
@@ -44,6 +46,7 @@ package final class Session: FrameReceiver {
         self.network = connection.channel.peerNetwork
         self.connection = connection
         self.services = services
+        self.limits = services.limits
     }
 
     var identity: Identity? { self.state.withLock { $0.identity } }
@@ -104,6 +107,8 @@ package final class Session: FrameReceiver {
         self.state.withLock { $0.runner }?.wake()
     }
 
+    package var restingSince: NIODeadline? { self.state.withLock { $0.runner }?.restingSince }
+
     package func connectionFailed(_ error: FerryError) { self.fail(error) }
 
     package func connectionClosed(_ error: FerryError?) {
@@ -145,7 +150,9 @@ package final class Session: FrameReceiver {
             let checked = Result { () throws(FerryError) in try self.check(hello.token) }
             self.onLoop {
                 switch checked {
-                case .success(let identity?): self.welcome(identity, hello, limits)
+                case .success(let (identity, limiter)?):
+                    self.connection.limit(by: limiter)
+                    self.welcome(identity, hello, limits)
                 case .success(nil): self.refuseLogin()
                 case .failure(let error): self.fail(error)
                 }
@@ -155,10 +162,12 @@ package final class Session: FrameReceiver {
 
     /// Looks up twice: a revocation ends the sessions that have an identity, so one that came between the first look
     /// and the session having its identity would otherwise miss it.
-    private func check(_ secret: String) throws(FerryError) -> Identity? {
+    private func check(_ secret: String) throws(FerryError) -> (Identity, RateLimiter)? {
         guard let identity = try self.services.catalog.authenticate(secret: secret) else { return nil }
         self.state.withLock { $0.identity = identity }
-        if try self.services.catalog.authenticate(secret: secret) != nil { return identity }
+        if try self.services.catalog.authenticate(secret: secret) != nil {
+            return (identity, try self.services.rates.limiter(of: identity.user))
+        }
         self.state.withLock { $0.identity = nil }
         return nil
     }
@@ -172,10 +181,10 @@ package final class Session: FrameReceiver {
         self.services.penalties.succeeded(self.network)
         self.services.sessions.loggedIn(self)
         if let expires = identity.expires { self.watch(expires) }
-        self.connection.setLimits(self.services.limits)
+        self.connection.setLimits(self.limits)
         self.connection.setPhase(.idle)
         self.connection.send(
-            .welcome(features: [], limits: self.services.limits, session: self.id, agent: self.services.agent)
+            .welcome(features: [], limits: self.limits, session: self.id, agent: self.services.agent)
         )
         self.services.log.info(
             "connection accepted",
@@ -216,7 +225,7 @@ package final class Session: FrameReceiver {
 
     private func start(_ request: Request) {
         guard let identity = self.identity else { return }
-        let access = ShareAccess(user: identity.user, services: self.services)
+        let access = ShareAccess(user: identity.user, services: self.services, limits: self.limits)
         let begun = NIODeadline.now()
         let name = request.name
         let budget = self.services.budget
@@ -239,7 +248,7 @@ package final class Session: FrameReceiver {
     /// read and the queue towards the kernel.
     private func transferMemory(_ request: Request) -> Int {
         let own = if case .pull = request { 16 << 20 } else { 8 << 20 }
-        return self.services.limits.blockWindow + own
+        return self.limits.blockWindow + own
     }
 
     private func ended(_ outcome: Outcome, _ request: RequestName, _ begun: NIODeadline) {

@@ -22,17 +22,35 @@ package final class SessionRegistry: LiveSessions {
     }
 
     private struct State {
+        var caps: Caps
         var sessions: [ObjectIdentifier: Session] = [:]
         var networks: [String: Int] = [:]
+        /// That have not logged in.
         var anonymous: Set<ObjectIdentifier> = []
+        /// How many of these each address has.
+        var strangers: [String: Int] = [:]
         var isClosing = false
         var whenEmpty: [EventLoopPromise<Void>] = []
+
+        mutating func noLongerAnonymous(_ session: Session) {
+            guard self.anonymous.remove(ObjectIdentifier(session)) != nil else { return }
+            self.strangers.count(session.network, by: -1)
+        }
+
+        /// Whether an address that has not logged in has its share. The first half of the places is for whoever comes;
+        /// of the other half an address gets a sixteenth of all, or two addresses could keep everybody else out.
+        func hasItsShare(_ network: String) -> Bool {
+            self.anonymous.count >= self.caps.anonymous / 2
+                && self.strangers[network, default: 0] >= max(2, self.caps.anonymous / 16)
+        }
     }
 
-    private let caps: Caps
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
-    package init(caps: Caps) { self.caps = caps }
+    package init(caps: Caps) { self.state = Mutex(State(caps: caps)) }
+
+    /// Changes how many may be open; those that are stay, however many.
+    package func setCaps(_ caps: Caps) { self.state.withLock { $0.caps = caps } }
 
     /// Connections that are open.
     package var count: Int { self.state.withLock { $0.sessions.count } }
@@ -43,14 +61,19 @@ package final class SessionRegistry: LiveSessions {
     package func add(_ session: Session) -> String? {
         self.state.withLock { state in
             if state.isClosing { return "shutting down" }
-            if state.sessions.count >= self.caps.total { return "\(self.caps.total) connections are open" }
-            if state.anonymous.count >= self.caps.anonymous {
-                return "\(self.caps.anonymous) connections have not logged in"
+            if state.sessions.count >= state.caps.total { return "\(state.caps.total) connections are open" }
+            if state.anonymous.count >= state.caps.anonymous {
+                return "\(state.caps.anonymous) connections have not logged in"
             }
-            if state.networks[session.network, default: 0] >= self.caps.perAddress {
-                return "\(self.caps.perAddress) connections from this address are open"
+            if state.networks[session.network, default: 0] >= state.caps.perAddress {
+                return "\(state.caps.perAddress) connections from this address are open"
             }
-            state.networks[session.network, default: 0] += 1
+            if state.hasItsShare(session.network) {
+                return
+                    "\(state.strangers[session.network, default: 0]) connections from this address have not logged in"
+            }
+            state.networks.count(session.network, by: 1)
+            state.strangers.count(session.network, by: 1)
             state.sessions[ObjectIdentifier(session)] = session
             state.anonymous.insert(ObjectIdentifier(session))
             return nil
@@ -58,16 +81,15 @@ package final class SessionRegistry: LiveSessions {
     }
 
     func loggedIn(_ session: Session) {
-        self.state.withLock { _ = $0.anonymous.remove(ObjectIdentifier(session)) }
+        self.state.withLock { $0.noLongerAnonymous(session) }
     }
 
     /// The connection has closed.
     package func remove(_ session: Session) {
         let waiters = self.state.withLock { state -> [EventLoopPromise<Void>] in
             guard state.sessions.removeValue(forKey: ObjectIdentifier(session)) != nil else { return [] }
-            state.anonymous.remove(ObjectIdentifier(session))
-            let left = state.networks[session.network, default: 1] - 1
-            state.networks[session.network] = left > 0 ? left : nil
+            state.noLongerAnonymous(session)
+            state.networks.count(session.network, by: -1)
             guard state.sessions.isEmpty else { return [] }
             defer { state.whenEmpty = [] }
             return state.whenEmpty
@@ -125,4 +147,12 @@ package final class SessionRegistry: LiveSessions {
         "the daemon is shutting down",
         remedy: "run the same command again once it is back"
     )
+}
+
+extension [String: Int] {
+    /// Counts up or down; what is down to nothing is forgotten.
+    fileprivate mutating func count(_ key: String, by step: Int) {
+        let sum = self[key, default: 0] + step
+        self[key] = sum > 0 ? sum : nil
+    }
 }

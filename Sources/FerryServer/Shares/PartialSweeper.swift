@@ -8,16 +8,16 @@ import NIOPosix
 /// Removes from all shares what transfers left behind and nobody took up: when the daemon starts, and at least daily.
 struct PartialSweeper: Sendable {
     let services: Services
-    /// How old what is removed is at least.
-    let age: Duration
+    /// How old what is removed is at least, by the settings in force.
+    let age: @Sendable () -> Duration
 
     /// Sweeps until the task is cancelled.
     func run() async {
-        repeat { await self.sweep() } while (try? await Task.sleep(for: min(self.age, .seconds(86_400)))) != nil
+        repeat { await self.sweep() } while (try? await Task.sleep(for: min(self.age(), .seconds(86_400)))) != nil
     }
 
     private func sweep() async {
-        let before = Int64(Date.now.timeIntervalSince1970) - self.age.components.seconds
+        let before = Int64(Date.now.timeIntervalSince1970) - self.age().components.seconds
         let shares = (try? await self.services.accounts.runIfActive { try self.services.catalog.shares() }) ?? []
         for share in shares {
             // A share that cannot be opened is the business of whoever asks for it.

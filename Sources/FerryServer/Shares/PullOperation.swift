@@ -43,7 +43,7 @@ final class PullOperation: FrameOperation {
         }
         // A peer that announces a larger window must not make this side queue more than the budget has for a transfer.
         var limits = self.peerLimits
-        limits.blockWindow = min(limits.blockWindow, self.access.services.limits.blockWindow)
+        limits.blockWindow = min(limits.blockWindow, self.access.limits.blockWindow)
         self.sender = FileSender(
             source: source,
             parameters: .forShare(oldSize: self.request.hasOldSize ? Int64(clamping: self.request.oldSize) : nil),

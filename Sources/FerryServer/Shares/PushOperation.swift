@@ -81,6 +81,6 @@ final class PushOperation: FrameOperation {
             destination.abandon(keeping: true)
             throw error
         }
-        return FileReceiver(destination: destination, announcedSize: size, old: old, limits: services.limits)
+        return FileReceiver(destination: destination, announcedSize: size, old: old, limits: self.access.limits)
     }
 }

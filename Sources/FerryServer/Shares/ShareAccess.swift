@@ -1,6 +1,7 @@
 import FerryCatalog
 import FerryErrors
 import FerryFiles
+import FerryWire
 import FoundationEssentials
 
 /// A path of a request, resolved: the share's root and the path beneath it.
@@ -31,6 +32,8 @@ struct ShareLocation {
 struct ShareAccess {
     let user: Name
     let services: Services
+    /// What this side announced on the connection.
+    let limits: FrameLimits
 
     /// Resolves `SHARE/PATH` for a request.
     ///

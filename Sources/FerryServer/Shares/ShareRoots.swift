@@ -6,7 +6,7 @@ import Synchronization
 /// The held root descriptor of each share in use, opened once.
 package final class ShareRoots: Sendable {
     private let roots = Mutex<[Name: (path: String, root: RootDirectory)]>([:])
-    private let reserve: UInt64
+    private let reserve: Atomic<UInt64>
     /// Bytes that all pushes together wrote to a share since its free space was last looked at.
     private let unchecked = Mutex<[Name: UInt64]>([:])
     /// Bytes written to a share between two looks: what pushes may take of the reserve before they end.
@@ -20,7 +20,10 @@ package final class ShareRoots: Sendable {
     }
 
     /// - Parameter reserve: bytes that pushes leave free in every share's file system.
-    package init(reserve: UInt64) { self.reserve = reserve }
+    package init(reserve: UInt64) { self.reserve = Atomic(reserve) }
+
+    /// Changes what pushes leave free from now on, in bytes.
+    func setReserve(_ reserve: UInt64) { self.reserve.store(reserve, ordering: .relaxed) }
 
     /// - Throws: what opening the share's directory fails with.
     func root(of share: ShareRecord) throws(FerryError) -> RootDirectory {
@@ -44,12 +47,13 @@ package final class ShareRoots: Sendable {
     /// - Throws: `.noSpace`.
     func checkSpace(_ location: ShareLocation, for bytes: UInt64) throws(FerryError) {
         let available = try location.root.availableBytes()
-        let (needed, overflow) = bytes.addingReportingOverflow(self.reserve)
+        let reserve = self.reserve.load(ordering: .relaxed)
+        let (needed, overflow) = bytes.addingReportingOverflow(reserve)
         guard !overflow, available >= needed else {
             throw FerryError(
                 .noSpace,
                 "the share \(location.share.name.text) has no room for \(bytes) bytes: \(available) are free, "
-                    + "of which \(self.reserve) are kept in reserve",
+                    + "of which \(reserve) are kept in reserve",
                 remedy: "free space on the daemon's machine"
             )
         }

@@ -123,6 +123,19 @@ final class TestDaemon: Sendable {
         self.daemon.send(SIGKILL)
     }
 
+    /// Sends the daemon a signal.
+    func signal(_ number: Int32) { self.daemon.send(number) }
+
+    /// Writes the daemon's configuration file, which it reads at the next reload.
+    func configure(_ yaml: String) throws {
+        try Data(yaml.utf8).write(to: URL(fileURLWithPath: self.directory + "/state/ferryd.yaml"))
+    }
+
+    /// Runs an administrator's command on the daemon.
+    func ferryd(_ arguments: String...) async throws -> Outcome {
+        try await self.run("ferryd", arguments + ["--state", self.directory + "/state"])
+    }
+
     /// Runs `ferry`.
     func ferry(_ arguments: String..., input: Data? = nil) async throws -> Outcome {
         try await self.run("ferry", arguments, input: input)

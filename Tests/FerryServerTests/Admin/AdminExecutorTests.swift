@@ -151,7 +151,8 @@ import Testing
             catalog: self.fixture.catalog,
             sessions: nil,
             fingerprint: { throw FerryError(.permission, "no key") },
-            status: { throw FerryError(.connection, "no daemon") }
+            status: { throw FerryError(.connection, "no daemon") },
+            reload: { throw FerryError(.connection, "no daemon") }
         )
         let request = AdminRequest.userAdd(user: self.alice, grants: [], tokenName: "t", expires: nil)
         guard case .failure(let failure) = executor.perform(request, by: Self.actor).response else {

@@ -65,7 +65,17 @@ import Testing
         ("tls:\n  certificate: /c", "ferryd.yaml:2: `tls.certificate`: it needs `tls.key`"),
         ("limits:\n  memory: 128MiB\n  window: 64MiB", "ferryd.yaml:3: `limits.window`: it must be"),
         ("timeouts:\n  keepalive: 31s", "ferryd.yaml:2: `timeouts.keepalive`: it must be"),
-        ("timeouts:\n  transfer: 29s", "default: `timeouts.keepalive`: it must be at most half of `timeouts.transfer`"),
+        (
+            "timeouts:\n  transfer: 30s\n  keepalive: 16s",
+            "ferryd.yaml:3: `timeouts.keepalive`: it must be at most half of `timeouts.transfer`"
+        ),
+        ("limits:\n  rates: ['127.0.0.1:1=1MiB']", "ferryd.yaml:2: `limits.rates`: `127.0.0.1:1` is not listened on"),
+        (
+            "limits:\n  rates: ['0.0.0.0=1MiB', '0.0.0.0=2MiB']",
+            "ferryd.yaml:2: `limits.rates`: `0.0.0.0:7717` is listed"
+        ),
+        ("limits:\n  rates: ['0.0.0.0']", "ferryd.yaml:2: `limits.rates`: `0.0.0.0`: `=` is missing"),
+        ("limits:\n  rates: ['0.0.0.0=1']", "ferryd.yaml:2: `limits.rates`: `0.0.0.0=1`: 1 is out of range"),
         ("penalties:\n  first: 2s\n  max: 1s", "ferryd.yaml:2: `penalties.first`: it must be"),
     ])
     func refusesWhatDoesNotGoTogether(_ yaml: String, _ prefix: String) {
@@ -75,7 +85,8 @@ import Testing
     @Test(arguments: [
         "listen: []\nlisten_plain: ['127.0.0.1:1']", "listen: ['127.0.0.1:0', '127.0.0.1:0']",
         "limits:\n  memory: 128MiB\n  window: 32MiB", "timeouts:\n  keepalive: 30s",
-        "penalties:\n  first: 1s\n  max: 1s", "tls: {key: /k, certificate: /c}",
+        "limits:\n  rates: ['0.0.0.0:7717=1MiB', '[::]=0']", "penalties:\n  first: 1s\n  max: 1s",
+        "tls: {key: /k, certificate: /c}",
     ])
     func acceptsTheLimit(_ yaml: String) {
         #expect(throws: Never.self) { try load(yaml) }

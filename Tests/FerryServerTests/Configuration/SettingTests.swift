@@ -26,7 +26,8 @@ import Testing
         ("listen", "127.0.0.1:1"), ("listen_plain", "[::1]:1"), ("backlog", "3"), ("limits.connections", "3"),
         ("limits.connections_per_address", "3"), ("limits.unauthenticated", "3"), ("limits.memory", "64MiB"),
         ("limits.window", "1MiB"), ("limits.reserve", "3KiB"), ("timeouts.handshake", "3s"), ("timeouts.idle", "3s"),
-        ("timeouts.transfer", "30s"), ("timeouts.shutdown", "3s"), ("timeouts.keepalive", "3s"), ("threads.files", "3"),
+        ("timeouts.transfer", "30s"), ("timeouts.progress", "3m"), ("limits.rate", "64KiB"),
+        ("timeouts.shutdown", "3s"), ("timeouts.keepalive", "3s"), ("threads.files", "3"),
         ("log.level", "trace"), ("log.format", "json"), ("penalties.first", "3s"), ("penalties.max", "3s"),
     ])
     func eachRowHasItsField(_ path: String, _ text: String) throws {
@@ -45,6 +46,10 @@ import Testing
         ("limits.window", ["1MiB", "64MiB"], ["1048575", "67108865"]),
         ("limits.reserve", ["0", "16TiB"], ["17592186044417"]),
         ("timeouts.handshake", ["100ms", "5m"], ["99ms", "300001ms"]),
+        // A client says every 15 s that it lives, whatever the daemon waits for.
+        ("timeouts.transfer", ["30s", "1h"], ["29s", "3600001ms"]),
+        ("timeouts.progress", ["60s", "30d"], ["59s", "31d"]),
+        ("limits.rate", ["0", "64KiB", "1TiB"], ["1", "65535", "1099511627777"]),
         ("threads.files", ["0", "64"], ["65"]),
         ("penalties.max", ["1s", "1h"], ["3600001ms"]),
     ])

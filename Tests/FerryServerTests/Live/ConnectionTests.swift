@@ -68,6 +68,36 @@ import Testing
         }
     }
 
+    /// Two addresses that open all they get leave room for a third.
+    @Test func addressesThatDoNotLogInLeaveRoomForOthers() async throws {
+        try await LiveDaemon.run { settings in
+            // Half of the places are 16, and a share of the rest is 2.
+            settings.limits.unauthenticated = 32
+            settings.timeouts.handshake = .seconds(60)
+            settings.penalties.first = .seconds(60)
+        } _: { daemon in
+            // Each waits for its refusal, so that it is known to be inside.
+            var clients: [RawClient] = []
+            for source in Array(repeating: "127.0.0.1", count: 16) + ["127.0.0.2", "127.0.0.2"] {
+                let client = try await RawClient.connect(port: daemon.port, from: source)
+                clients.append(client)
+                try await client.send(RawClient.hello("wrong"))
+                while daemon.log.lines(with: "authentication failure").count < clients.count { await Task.yield() }
+            }
+            for (source, count) in [("127.0.0.1", 16), ("127.0.0.2", 2)] {
+                let refused = try await RawClient.connect(port: daemon.port, from: source)
+                await refused.closed()
+                let reason = "\(count) connections from this address have not logged in"
+                _ = await daemon.log.line(with: "connection refused", reason)
+            }
+            let other = try await RawClient.connect(port: daemon.port, from: "127.0.0.3")
+            try await other.send(RawClient.hello(daemon.token))
+            _ = try await other.welcome()
+            for client in clients + [other] { await client.close() }
+            while daemon.log.lines(with: "connection closed").count < 19 { await Task.yield() }
+        }
+    }
+
     @Test func aConnectionThatIsBeingEndedStillCounts() async throws {
         try await LiveDaemon.run {
             $0.limits.connections = 1
@@ -154,6 +184,51 @@ import Testing
             try await client.send(RawClient.end([]))
             _ = try await client.finished()
             await client.close()
+        }
+    }
+
+    /// Or it could hold its part of the memory for ever.
+    @Test(arguments: ["push", "pull"])
+    func aClientThatOnlyKeepsAliveThoughItIsItsTurn(_ direction: String) async throws {
+        try await LiveDaemon.run { settings in
+            settings.timeouts.transfer = .seconds(30)
+            settings.timeouts.progress = .milliseconds(500)
+        } _: { daemon in
+            var generator = SeededGenerator(seed: 45)
+            try Data(generator.bytes(1 << 20)).write(to: URL(filePath: daemon.inbox + "/large"))
+            let client = try await RawClient.logIn(daemon)
+            let beats = client.keepAlive(every: .milliseconds(20))
+            // It names nothing, or decides nothing that it is named.
+            try await client.send(
+                direction == "push"
+                    ? RawClient.push("inbox/file", size: 3) : .pull(path: Data("inbox/large".utf8), compression: .off)
+            )
+            #expect(try await client.failureOfTransfer() == .timeout)
+            beats.cancel()
+            await client.close()
+            _ = await daemon.log.line(with: "\(direction) failed", "the peer did nothing for the transfer within 0.5 s")
+        }
+    }
+
+    /// It waits for memory that others hold, which is not its fault.
+    @Test func whoWaitsForMemoryIsNotTimedOutForDoingNothing() async throws {
+        try await LiveDaemon.run { settings in
+            settings.limits.memory = 16 << 20
+            settings.timeouts.transfer = .seconds(30)
+            settings.timeouts.progress = .milliseconds(500)
+        } _: { daemon in
+            let (first, waiting) = (try await RawClient.logIn(daemon), try await RawClient.logIn(daemon))
+            let beats = [first, waiting].map { $0.keepAlive(every: .milliseconds(20)) }
+            try await first.send(RawClient.push("inbox/first", size: 0))
+            try await first.ready()
+            try await waiting.send(RawClient.push("inbox/waiting", size: 0))
+            try await first.expectEnd(.timeout)
+            // By now it has waited for as long as the other was given.
+            try await waiting.ready()
+            try await waiting.send(RawClient.end([]))
+            _ = try await waiting.finished()
+            for beat in beats { beat.cancel() }
+            await waiting.close()
         }
     }
 
@@ -289,6 +364,27 @@ import Testing
             let bytes = generator.bytes(500_000)
             try await withThrowingTaskGroup { group in
                 for number in 0..<6 {
+                    group.addTask {
+                        let client = try await RawClient.logIn(daemon)
+                        try await client.push(bytes, to: "inbox/\(number)")
+                        #expect(try await client.pull("inbox/\(number)") == bytes)
+                        await client.close()
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    /// 64 clients under a budget for five transfers: all are served, and no byte is granted twice.
+    @Test func manyClientsAtOnceStayInTheBudget() async throws {
+        try await LiveDaemon.run { settings in
+            settings.limits.memory = 64 << 20
+        } _: { daemon in
+            var generator = SeededGenerator(seed: 46)
+            let bytes = generator.bytes(200_000)
+            try await withThrowingTaskGroup { group in
+                for number in 0..<64 {
                     group.addTask {
                         let client = try await RawClient.logIn(daemon)
                         try await client.push(bytes, to: "inbox/\(number)")

@@ -60,6 +60,32 @@ import Testing
         #expect(self.starts.all == ["a", "b"])
     }
 
+    @Test func aLargerBudgetStartsWhatWaits() {
+        let budget = MemoryBudget(total: 10)
+        budget.acquire(budget.reservation(8), start: self.starts.start("a"))
+        budget.acquire(budget.reservation(8), start: self.starts.start("b"))
+        budget.setTotal(15)
+        #expect(self.starts.all == ["a"])
+        budget.setTotal(16)
+        #expect(self.starts.all == ["a", "b"])
+        #expect(budget.used == 16)
+    }
+
+    @Test func aSmallerBudgetTakesNothingAwayAndIsKeptFromThenOn() {
+        let budget = MemoryBudget(total: 20)
+        let (a, b) = (budget.reservation(10), budget.reservation(10))
+        budget.acquire(a, start: self.starts.start("a"))
+        budget.acquire(b, start: self.starts.start("b"))
+        // More than all that there will be: it gets all.
+        budget.acquire(budget.reservation(10), start: self.starts.start("c"))
+        budget.setTotal(5)
+        budget.release(a)
+        #expect(self.starts.all == ["a", "b"])
+        budget.release(b)
+        #expect(self.starts.all == ["a", "b", "c"])
+        #expect(budget.used == 5)
+    }
+
     @Test func aStartThatAsksForMoreDoesNotDeadlock() {
         let budget = MemoryBudget(total: 2)
         let first = budget.reservation(2)

@@ -15,6 +15,12 @@ struct TransferOptions: ParsableArguments {
     )
     var checksum = false
 
+    @Option(
+        help: ArgumentHelp("Bytes per second at most, each way: 500000, 512KiB or 10M.", valueName: "rate"),
+        transform: { try RateArgument($0, least: 1 << 10) }
+    )
+    var limitRate: RateArgument?
+
     @OptionGroup var output: OutputOptions
 
     /// Runs the transfers that `plan` finds to be made.
@@ -26,7 +32,7 @@ struct TransferOptions: ParsableArguments {
             let reporter = self.output.reporter
             let interruption = try Interruption(self.output.messages)
             _ = try interruption.guarding({ reporter }, cleanup: { $0.interrupted() })
-            return try await Servers.with(self.output) { servers in
+            return try await Servers.with(self.output, rate: self.limitRate?.bytes) { servers in
                 let transfers = try await plan(servers)
                 for transfer in transfers { try servers.check(transfer.server) }
                 if self.output.json, transfers.contains(where: \.usesStandardOutput) {
