@@ -28,6 +28,7 @@ package final class FrameHandler: ChannelDuplexHandler {
     private var lastRead = NIODeadline.now()
     private var lastWrite = NIODeadline.now()
     private var stall = StallWatch(now: .now())
+    private var trickle = TrickleWatch()
     private var isPaused = false
     private var hasPendingRead = false
     private var failure: FerryError?
@@ -75,9 +76,16 @@ package final class FrameHandler: ChannelDuplexHandler {
         var input = self.unwrapInboundIn(data)
         self.lastRead = .now()
         guard self.phase != .discarding, self.failure == nil else { return }
-        self.connection.noteReceived(input.readableBytes)
+        let count = input.readableBytes
+        self.connection.noteReceived(count)
+        var endsFrames = false
+        defer {
+            let isAtBoundary = self.decoder.isAtBoundary
+            self.trickle.received(count, endsFrames: endsFrames, isAtBoundary: isAtBoundary, now: self.lastRead)
+        }
         do throws(FerryError) {
             while let frame = try self.decoder.next(&input) {
+                endsFrames = true
                 if case .keepAlive = frame.body, self.phase != .handshake {
                     guard frame.payload.readableBytes == 0 else {
                         throw FerryError(.violation, "a keep-alive carries a payload")
@@ -124,6 +132,7 @@ package final class FrameHandler: ChannelDuplexHandler {
         case let event as SetReading:
             self.isPaused = !event.isReading
             self.lastRead = .now()
+            self.trickle.restart(now: .now())
             if !self.isPaused, self.hasPendingRead {
                 self.hasPendingRead = false
                 context.read()
@@ -166,7 +175,10 @@ package final class FrameHandler: ChannelDuplexHandler {
         let unwritten = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
         let queue = StallWatch.Queue(bytes: queued, taken: self.connection.takenBytes, unwritten: unwritten)
         let stalled = self.stall.look(at: queue, now: now)
+        let isTrickling = !self.isPaused && self.trickle.isTrickling(patience: self.deadlines.transfer, now: now)
         switch self.phase {
+        case .idle where isTrickling, .busy where isTrickling:
+            self.fail(Self.late("the peer did not complete a frame", self.deadlines.transfer), context: context)
         case .handshake where now - self.phaseStart > self.deadlines.handshake:
             self.fail(Self.late("the login did not complete", self.deadlines.handshake), context: context)
         case .idle where stalled > self.deadlines.transfer:
