@@ -65,7 +65,10 @@ import Testing
         ("tls:\n  certificate: /c", "ferryd.yaml:2: `tls.certificate`: it needs `tls.key`"),
         ("limits:\n  memory: 128MiB\n  window: 64MiB", "ferryd.yaml:3: `limits.window`: it must be"),
         ("timeouts:\n  keepalive: 31s", "ferryd.yaml:2: `timeouts.keepalive`: it must be"),
-        ("timeouts:\n  transfer: 29s", "default: `timeouts.keepalive`: it must be at most half of `timeouts.transfer`"),
+        (
+            "timeouts:\n  transfer: 29s",
+            "ferryd.yaml:2: `timeouts.keepalive`: it must be at most half of `timeouts.transfer`"
+        ),
         ("penalties:\n  first: 2s\n  max: 1s", "ferryd.yaml:2: `penalties.first`: it must be"),
     ])
     func refusesWhatDoesNotGoTogether(_ yaml: String, _ prefix: String) {
