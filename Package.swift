@@ -124,6 +124,17 @@ let package = Package(
         .executableTarget(name: "ferryd", dependencies: ["FerryCommands"], swiftSettings: house),
         .executableTarget(name: "ferry", dependencies: ["FerryCommands"], swiftSettings: house),
         // Tests, and what they share.
+        .target(name: "FerryTestKit", dependencies: ["CZlib"], path: "Tests/FerryTestKit", swiftSettings: house),
+        .testTarget(
+            name: "FerryFuzzTests",
+            dependencies: [
+                "FerryTestKit", "FerryErrors", "FerryWire", "FerryChunking", "FerryProtocol", "FerryFiles",
+                "FerryTransfer",
+                "FerryTransport", "FerryServer", "FerryClient", "FerryCommands", nio,
+            ],
+            exclude: ["Corpus"],
+            swiftSettings: house
+        ),
         .testTarget(name: "FerryWireTests", dependencies: ["FerryErrors", "FerryWire", nio], swiftSettings: house),
         .testTarget(
             name: "FerryChunkingTests",
@@ -168,9 +179,10 @@ let package = Package(
         .testTarget(
             name: "FerryCommandsTests",
             dependencies: [
-                "FerryErrors", "FerryFiles", "FerryWire", "FerryChunking", "FerryProtocol", "FerryTransport",
-                "FerryClient",
-                "FerryCatalog", "FerryServer", "FerryCommands", "ferry", "ferryd", nio, posix, arguments,
+                "FerryTestKit", "FerryErrors", "FerryFiles", "FerryWire", "FerryChunking", "FerryProtocol",
+                "FerryTransport", "FerryClient",
+                "FerryCatalog", "FerryServer", "FerryCommands", "ferry", "ferryd", nio, posix, ssl, protobuf,
+                arguments,
             ],
             swiftSettings: house
         ),
