@@ -124,10 +124,21 @@ let package = Package(
         .executableTarget(name: "ferryd", dependencies: ["FerryCommands"], swiftSettings: house),
         .executableTarget(name: "ferry", dependencies: ["FerryCommands"], swiftSettings: house),
         // Tests, and what they share.
-        .testTarget(name: "FerryWireTests", dependencies: ["FerryErrors", "FerryWire", nio], swiftSettings: house),
+        .target(name: "FerryTestKit", dependencies: ["CZlib"], path: "Tests/FerryTestKit", swiftSettings: house),
+        .testTarget(
+            name: "FerryFuzzTests",
+            dependencies: [
+                "FerryTestKit", "FerryErrors", "FerryWire", "FerryChunking", "FerryProtocol", "FerryFiles",
+                "FerryTransfer",
+                "FerryTransport", "FerryServer", "FerryClient", "FerryCommands", nio,
+            ],
+            exclude: ["Corpus"],
+            swiftSettings: house
+        ),
+        .testTarget(name: "FerryWireTests", dependencies: ["FerryTestKit", "FerryErrors", "FerryWire", nio], swiftSettings: house),
         .testTarget(
             name: "FerryChunkingTests",
-            dependencies: ["FerryErrors", "FerryChunking", "CZlib", crypto],
+            dependencies: ["FerryTestKit", "FerryErrors", "FerryChunking", "CZlib", crypto],
             exclude: ["Golden"],
             swiftSettings: house
         ),
@@ -158,7 +169,7 @@ let package = Package(
         ),
         .testTarget(
             name: "FerryServerTests",
-            dependencies: [
+            dependencies: ["FerryTestKit", 
                 "FerryErrors", "FerryWire", "FerryChunking", "FerryCatalog", "FerryFiles", "FerryProtocol",
                 "FerryTransfer", "FerryTransport",
                 "FerryServer", nio, posix, ssl, logging, concurrency, yams,
@@ -168,9 +179,10 @@ let package = Package(
         .testTarget(
             name: "FerryCommandsTests",
             dependencies: [
-                "FerryErrors", "FerryFiles", "FerryWire", "FerryChunking", "FerryProtocol", "FerryTransport",
-                "FerryClient",
-                "FerryCatalog", "FerryServer", "FerryCommands", "ferry", "ferryd", nio, posix, arguments,
+                "FerryTestKit", "FerryErrors", "FerryFiles", "FerryWire", "FerryChunking", "FerryProtocol",
+                "FerryTransport", "FerryClient",
+                "FerryCatalog", "FerryServer", "FerryCommands", "ferry", "ferryd", nio, posix, ssl, protobuf,
+                arguments,
             ],
             swiftSettings: house
         ),

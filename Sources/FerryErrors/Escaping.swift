@@ -27,7 +27,8 @@ package enum Escaping {
     private static func shown(_ scalar: Unicode.Scalar) -> String {
         switch scalar.value {
         case 0..<0x20, 0x7F: self.hex(UInt8(truncatingIfNeeded: scalar.value))
-        case 0x80..<0xA0, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: "\\u{\(String(scalar.value, radix: 16))}"
+        case 0x80..<0xA0, 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069:
+            "\\u{\(String(scalar.value, radix: 16))}"
         case 0x5C: "\\\\"
         default: String(scalar)
         }

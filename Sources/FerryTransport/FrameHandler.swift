@@ -29,6 +29,7 @@ package final class FrameHandler: ChannelDuplexHandler {
     private var lastWrite = NIODeadline.now()
     private var stall = StallWatch(now: .now())
     private var progress = ProgressWatch()
+    private var trickle = TrickleWatch()
     private var isPaused = false
     /// Reading rests because a rate was reached.
     private var throttledSince: NIODeadline?
@@ -78,10 +79,17 @@ package final class FrameHandler: ChannelDuplexHandler {
         var input = self.unwrapInboundIn(data)
         self.lastRead = .now()
         guard self.phase != .discarding, self.failure == nil else { return }
-        self.connection.noteReceived(input.readableBytes)
-        if self.phase == .busy { self.pace(input.readableBytes, context) }
+        let count = input.readableBytes
+        self.connection.noteReceived(count)
+        if self.phase == .busy { self.pace(count, context) }
+        var endsFrames = false
+        defer {
+            let isAtBoundary = self.decoder.isAtBoundary
+            self.trickle.received(count, endsFrames: endsFrames, isAtBoundary: isAtBoundary, now: self.lastRead)
+        }
         do throws(FerryError) {
             while let frame = try self.decoder.next(&input) {
+                endsFrames = true
                 if case .keepAlive = frame.body, self.phase != .handshake {
                     guard frame.payload.readableBytes == 0 else {
                         throw FerryError(.violation, "a keep-alive carries a payload")
@@ -161,6 +169,7 @@ package final class FrameHandler: ChannelDuplexHandler {
     /// Reads again, if nothing holds it any more. The peer's silence counts from here on.
     private func resume(_ context: ChannelHandlerContext) {
         self.lastRead = .now()
+        self.trickle.restart(now: .now())
         guard self.isReading, self.hasPendingRead else { return }
         self.hasPendingRead = false
         context.read()
@@ -198,7 +207,10 @@ package final class FrameHandler: ChannelDuplexHandler {
         let stalled = self.stall.look(at: queue, now: now)
         let owed = self.phase == .busy && queued == 0 ? self.receiver?.restingSince : nil
         let idle = self.progress.look(at: owed, now: now)
+        let isTrickling = self.isReading && self.trickle.isTrickling(patience: self.deadlines.transfer, now: now)
         switch self.phase {
+        case .idle where isTrickling, .busy where isTrickling:
+            self.fail(Self.late("the peer did not complete a frame", self.deadlines.transfer), context: context)
         case .handshake where now - self.phaseStart > self.deadlines.handshake:
             self.fail(Self.late("the login did not complete", self.deadlines.handshake), context: context)
         case .idle where stalled > self.deadlines.transfer:

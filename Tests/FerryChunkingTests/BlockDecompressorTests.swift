@@ -1,4 +1,5 @@
 import FerryChunking
+import FerryTestKit
 import Testing
 
 struct BlockDecompressorTests {

@@ -1,5 +1,6 @@
 import Crypto
 import FerryChunking
+import FerryTestKit
 import Testing
 
 struct ChunkIDTests {

@@ -1,4 +1,5 @@
 import FerryErrors
+import FerryTestKit
 import FerryWire
 import Foundation
 import NIOCore

@@ -34,8 +34,13 @@ package final class ClientConnection: FrameReceiver {
         self.state = Mutex(.connecting(ready))
     }
 
+    /// What is shown of a session's id: several times what a daemon makes.
+    private static let sessionLimit = 64
+
     /// The id that both sides print for this connection.
-    package var session: String { Escaping.escape(self.welcome.withLock { $0.session }) }
+    package var session: String {
+        Escaping.escape(String(self.welcome.withLock { $0.session }.unicodeScalars.prefix(Self.sessionLimit)))
+    }
 
     /// False once the connection is gone and a new one is needed.
     package var isOpen: Bool { self.state.withLock { if case .closed = $0 { false } else { true } } }

@@ -12,7 +12,7 @@ extension ClientConnection {
     /// - Throws: `.notFound`, `.denied` and what else the daemon refuses with.
     package func stat(_ path: RemotePath) async throws -> WireEntry {
         let found = Mutex<WireEntry?>(nil)
-        let request = SimpleRequest(.stat(path: path.wirePath)) { entries throws(FerryError) in
+        let request = SimpleRequest(.stat(path: path.wirePath), maximumEntries: 1) { entries throws(FerryError) in
             found.withLock { $0 = $0 ?? entries.first }
         }
         _ = try await self.perform(request)
@@ -40,7 +40,7 @@ extension ClientConnection {
     /// - Parameter path: what to remove.
     /// - Throws: what the daemon refuses with.
     package func remove(_ path: RemotePath) async throws {
-        _ = try await self.perform(SimpleRequest(.remove(path: path.wirePath)))
+        _ = try await self.perform(SimpleRequest(.remove(path: path.wirePath), maximumEntries: 0))
     }
 
     /// Makes a directory, durably.
@@ -50,6 +50,7 @@ extension ClientConnection {
     ///   - makeParents: whether missing ones above it are made as well.
     /// - Throws: what the daemon refuses with.
     package func makeDirectory(_ path: RemotePath, makeParents: Bool) async throws {
-        _ = try await self.perform(SimpleRequest(.makeDirectory(path: path.wirePath, makeParents: makeParents)))
+        let frame = Frame.makeDirectory(path: path.wirePath, makeParents: makeParents)
+        _ = try await self.perform(SimpleRequest(frame, maximumEntries: 0))
     }
 }

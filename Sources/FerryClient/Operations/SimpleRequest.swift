@@ -10,6 +10,9 @@ package final class SimpleRequest: FrameOperation {
 
     private let request: Frame
     private let onEntries: TakeEntries
+    /// How many entries the answer may hold; nil for a listing.
+    private let maximumEntries: Int?
+    private var entries = 0
     private var hasAsked = false
     private var isFinished = false
 
@@ -18,9 +21,11 @@ package final class SimpleRequest: FrameOperation {
 
     /// - Parameters:
     ///   - request: the frame that asks.
+    ///   - maximumEntries: how many entries the answer may hold; nil for a listing.
     ///   - onEntries: takes each batch of entries as it arrives.
-    package init(_ request: Frame, onEntries: @escaping TakeEntries = { _ in }) {
+    package init(_ request: Frame, maximumEntries: Int? = nil, onEntries: @escaping TakeEntries = { _ in }) {
         self.request = request
+        self.maximumEntries = maximumEntries
         self.onEntries = onEntries
     }
 
@@ -31,6 +36,10 @@ package final class SimpleRequest: FrameOperation {
             for entry in entries.entries where !Self.isName(entry.name) {
                 throw FerryError(.violation, "the daemon listed something that is not a name")
             }
+            self.entries += entries.entries.count
+            if let maximum = self.maximumEntries, self.entries > maximum {
+                throw FerryError(.violation, "the daemon listed what nothing had asked for")
+            }
             try self.onEntries(entries.entries)
         case .finished: self.isFinished = true
         default: throw FerryError(.violation, "the daemon answered a request with something else")
@@ -40,6 +49,7 @@ package final class SimpleRequest: FrameOperation {
     /// What a directory can hold (NAME_MAX): a listing is kept to be sorted, so that it is bounded by its names.
     private static func isName(_ name: Data) -> Bool {
         (1...255).contains(name.count) && !name.contains(0) && !name.contains(UInt8(ascii: "/"))
+            && !name.elementsEqual(".".utf8) && !name.elementsEqual("..".utf8)
     }
 
     package func proceed(sink: any FrameSink) throws(FerryError) -> Progress {

@@ -53,8 +53,10 @@ package enum ListenAddress: Hashable, Sendable {
             }
             port = number
         }
+        // The C library stops reading at a NUL, whatever follows it.
         guard
-            let address = try? SocketAddress(ipAddress: String(host), port: port), let canonical = address.ipAddress
+            !host.utf8.contains(0), let address = try? SocketAddress(ipAddress: String(host), port: port),
+            let canonical = address.ipAddress
         else {
             throw SettingFault(
                 "the host must be an IP address",

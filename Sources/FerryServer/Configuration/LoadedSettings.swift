@@ -63,7 +63,8 @@ package struct LoadedSettings: Sendable {
             try builder.apply(setting, flag.texts, .flag(flag.name))
         }
         do { try Setting.checkTogether(builder.settings) } catch {
-            throw builder.error(error.path, builder.origins[error.path] ?? .standard, SettingFault(error.reason))
+            let origin = builder.origins[error.path] ?? error.other.flatMap { builder.origins[$0] }
+            throw builder.error(error.path, origin ?? .standard, SettingFault(error.reason))
         }
         self.settings = builder.settings
         self.origins = builder.origins

@@ -114,7 +114,7 @@ extension Setting {
             throw TogetherFault("listen", "no address is left to listen on")
         }
         for address in settings.listenPlain where settings.listen.contains(address) && !"\(address)".hasSuffix(":0") {
-            throw TogetherFault("listen_plain", "`\(address)` is listed under `listen` too")
+            throw TogetherFault("listen_plain", with: "listen", "`\(address)` is listed under `listen` too")
         }
         if (settings.tls.certificate == nil) != (settings.tls.key == nil) {
             let missing = settings.tls.key == nil ? "key" : "certificate"
@@ -122,26 +122,37 @@ extension Setting {
             throw TogetherFault("tls.\(given)", "it needs `tls.\(missing)` beside it")
         }
         if settings.limits.window > settings.limits.memory / 4 {
-            throw TogetherFault("limits.window", "it must be at most a quarter of `limits.memory`")
+            throw TogetherFault(
+                "limits.window",
+                with: "limits.memory",
+                "it must be at most a quarter of `limits.memory`"
+            )
         }
         for rate in settings.limits.rates
         where !settings.listen.contains(rate.address) && !settings.listenPlain.contains(rate.address) {
             throw TogetherFault("limits.rates", "`\(rate.address)` is not listened on")
         }
         if settings.timeouts.keepAlive * 2 > settings.timeouts.transfer {
-            throw TogetherFault("timeouts.keepalive", "it must be at most half of `timeouts.transfer`")
+            throw TogetherFault(
+                "timeouts.keepalive",
+                with: "timeouts.transfer",
+                "it must be at most half of `timeouts.transfer`"
+            )
         }
         if settings.penalties.first > settings.penalties.maximum {
-            throw TogetherFault("penalties.first", "it must be at most `penalties.max`")
+            throw TogetherFault("penalties.first", with: "penalties.max", "it must be at most `penalties.max`")
         }
     }
 
     struct TogetherFault: Error {
         let path: String
+        /// The setting that it does not go with: whoever left `path` alone has set this one.
+        let other: String?
         let reason: String
 
-        init(_ path: String, _ reason: String) {
+        init(_ path: String, with other: String? = nil, _ reason: String) {
             self.path = path
+            self.other = other
             self.reason = reason
         }
     }

@@ -1,3 +1,5 @@
+import FerryErrors
+
 /// The table of settings as people read it.
 package enum SettingsReference {
     /// The reference section of `Docs/configuration.md`, in Markdown; `ferryd config reference` prints it.
@@ -23,7 +25,8 @@ package enum SettingsReference {
     /// - Returns: lines such as `limits.connections: 1024  # default`.
     package static func effective(_ loaded: LoadedSettings) -> [String] {
         Setting.all.map { setting in
-            let texts = setting.texts(in: loaded.settings)
+            // A path may hold what a terminal obeys.
+            let texts = setting.texts(in: loaded.settings).map { Escaping.escape($0) }
             let value =
                 setting.isList ? "[\(texts.map { "\"\($0)\"" }.joined(separator: ", "))]" : texts.first ?? "none"
             return "\(setting.path): \(value)  # \(loaded.origin(of: setting.path))"

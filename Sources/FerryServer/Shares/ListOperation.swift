@@ -16,6 +16,8 @@ final class ListOperation: FrameOperation {
     private let request: WireList
     private let access: ShareAccess
     private var listing: DirectoryListing?
+    /// What is left to say of the shares.
+    private var shares: ArraySlice<ShareRecord>?
 
     init(request: WireList, access: ShareAccess) {
         self.request = request
@@ -32,19 +34,8 @@ final class ListOperation: FrameOperation {
     }
 
     func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
-        if self.request.path.isEmpty {
-            sink.send(.entries(try self.shares()))
-            sink.send(.finished())
-            return .finished
-        }
-        let listing: DirectoryListing
-        if let open = self.listing { listing = open } else { listing = try self.start() }
-        self.listing = listing
         guard sink.queuedBytes < Self.queueLimit else { return .waiting }
-        var entries: [WireEntry] = []
-        while entries.count < Self.entriesPerFrame, let (name, info) = try listing.next() {
-            entries.append(WireEntry(name: name, info: info))
-        }
+        let entries = try self.request.path.isEmpty ? self.nextShares() : self.nextEntries()
         let isComplete = entries.count < Self.entriesPerFrame
         sink.send(.entries(entries))
         if isComplete { sink.send(.finished()) }
@@ -53,13 +44,27 @@ final class ListOperation: FrameOperation {
 
     func abandoned(_ error: FerryError) {}
 
+    private func nextEntries() throws(FerryError) -> [WireEntry] {
+        let listing: DirectoryListing
+        if let open = self.listing { listing = open } else { listing = try self.start() }
+        self.listing = listing
+        var entries: [WireEntry] = []
+        while entries.count < Self.entriesPerFrame, let (name, info) = try listing.next() {
+            entries.append(WireEntry(name: name, info: info))
+        }
+        return entries
+    }
+
     private func start() throws(FerryError) -> DirectoryListing {
         let location = try self.access.locate(self.request.path, .read, allowRoot: true)
         return try DirectoryListing(location.root, location.path)
     }
 
-    private func shares() throws(FerryError) -> [WireEntry] {
-        try self.access.granted().map { share throws(FerryError) in
+    private func nextShares() throws(FerryError) -> [WireEntry] {
+        let shares: ArraySlice<ShareRecord>
+        if let rest = self.shares { shares = rest } else { shares = try self.access.granted()[...] }
+        self.shares = shares.dropFirst(Self.entriesPerFrame)
+        return shares.prefix(Self.entriesPerFrame).map { share in
             var entry = WireEntry()
             entry.name = Data(share.name.text.utf8)
             entry.kind = .share

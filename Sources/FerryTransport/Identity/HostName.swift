@@ -56,7 +56,8 @@ enum HostName {
 
     /// Whether the text is an IPv4 or IPv6 address.
     static func isAddress(_ text: String) -> Bool {
-        (try? SocketAddress(ipAddress: text, port: 0)) != nil
+        // The C library stops reading at a NUL, whatever follows it.
+        !text.utf8.contains(0) && (try? SocketAddress(ipAddress: text, port: 0)) != nil
     }
 
     static func isLetterOrDigit(_ byte: UInt8) -> Bool {

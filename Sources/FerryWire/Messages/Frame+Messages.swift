@@ -35,7 +35,7 @@ extension Frame {
     }
 
     /// Scalars of a failure's texts: with 4 bytes each they fit a header, which characters of many scalars would not.
-    private static let textLimit = 1000
+    fileprivate static let textLimit = 1000
 
     /// What failed, without its cause: paths and internals of this machine stay here.
     package static func failure(_ error: FerryError) -> Frame {
@@ -206,14 +206,18 @@ extension Frame {
 }
 
 extension FerryError {
-    /// What the peer said, as this side's error; its text is escaped, for it comes from outside.
+    /// What the peer said, as this side's error; its text is cut and escaped, for it comes from outside.
     package init(peer failure: WireFailure) {
         self.init(
             Code(peer: failure.code),
-            Escaping.escapeAgain(failure.message),
-            remedy: failure.remedy.isEmpty ? nil : Escaping.escapeAgain(failure.remedy),
+            Self.shown(failure.message),
+            remedy: failure.remedy.isEmpty ? nil : Self.shown(failure.remedy),
             origin: .remote
         )
+    }
+
+    private static func shown(_ text: String) -> String {
+        Escaping.escapeAgain(String(text.unicodeScalars.prefix(Frame.textLimit)))
     }
 }
 

@@ -1,4 +1,5 @@
 import Crypto
+import FerryTestKit
 
 /// Data of the kinds that users have.
 enum Samples {

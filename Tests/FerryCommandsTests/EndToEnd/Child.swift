@@ -1,3 +1,4 @@
+import FerryTestKit
 import Foundation
 import Glibc
 import Synchronization
@@ -5,9 +6,9 @@ import Synchronization
 /// A real process of a test: ended by force should it hang, and never waited for by sleeping.
 final class Child: Sendable {
     /// Seconds after which a process counts as hanging; far more than any of them needs.
-    private static let patience = 60.0
+    private static let patience = Double(Soak.count(60, soak: 7200))
 
-    private let process: pid_t
+    let process: pid_t
     private let hasEnded: Ended
     private let ends: AsyncStream<Int32>
 

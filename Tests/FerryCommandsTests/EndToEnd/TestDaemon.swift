@@ -30,10 +30,16 @@ final class TestDaemon: Sendable {
     private let ended = Mutex<Int32?>(nil)
     private let wasKilled = Mutex(false)
 
+    /// The daemon's process.
+    var process: Int32 { self.daemon.process }
+
     /// Starts a daemon with the share `inbox`, logs alice in as `nas`, runs `body`, and ends the daemon.
+    ///
+    /// `settings` are environment variables, such as `FERRY_LIMITS_CONNECTIONS`.
     static func with(
         grant: String = "read,write",
         readOnly: Bool = false,
+        settings: [String: String] = [:],
         _ body: (TestDaemon) async throws -> Void
     ) async throws {
         await Gate.shared.enter()
@@ -46,7 +52,7 @@ final class TestDaemon: Sendable {
             )
         }
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let daemon = try await TestDaemon(directory)
+        let daemon = try await TestDaemon(directory, settings)
         do {
             try await daemon.logIn(grant: grant, readOnly: readOnly)
             try await body(daemon)
@@ -58,7 +64,7 @@ final class TestDaemon: Sendable {
         #expect(status == (daemon.wasKilled.withLock { $0 } ? 128 + SIGKILL : 0), "\(daemon.log.text)")
     }
 
-    private init(_ directory: String) async throws {
+    private init(_ directory: String, _ settings: [String: String]) async throws {
         self.directory = directory
         self.here = directory + "/here"
         self.share = directory + "/share"
@@ -66,7 +72,7 @@ final class TestDaemon: Sendable {
         self.daemon = try Child(
             "ferryd",
             ["serve", "--state", directory + "/state", "--listen", "127.0.0.1:0"],
-            environment: [:],
+            environment: settings,
             directory: directory,
             errors: pipe.fileHandleForWriting
         )

@@ -76,6 +76,10 @@ import Testing
         ),
         ("limits:\n  rates: ['0.0.0.0']", "ferryd.yaml:2: `limits.rates`: `0.0.0.0`: `=` is missing"),
         ("limits:\n  rates: ['0.0.0.0=1']", "ferryd.yaml:2: `limits.rates`: `0.0.0.0=1`: 1 is out of range"),
+        (
+            "penalties:\n  max: 500ms",
+            "ferryd.yaml:2: `penalties.first`: it must be at most `penalties.max`"
+        ),
         ("penalties:\n  first: 2s\n  max: 1s", "ferryd.yaml:2: `penalties.first`: it must be"),
     ])
     func refusesWhatDoesNotGoTogether(_ yaml: String, _ prefix: String) {

@@ -3,6 +3,7 @@ import FerryChunking
 import FerryErrors
 import FerryProtocol
 import FerryServer
+import FerryTestKit
 import FerryWire
 import FoundationEssentials
 import NIOCore

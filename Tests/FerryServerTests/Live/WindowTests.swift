@@ -1,6 +1,7 @@
 import FerryErrors
 import FerryProtocol
 import FerryServer
+import FerryTestKit
 import FerryWire
 import FoundationEssentials
 import NIOCore

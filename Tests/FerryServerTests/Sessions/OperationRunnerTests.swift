@@ -1,6 +1,7 @@
 import Dispatch
 import FerryErrors
 import FerryProtocol
+import FerryTestKit
 import FerryTransport
 import FerryWire
 import NIOCore

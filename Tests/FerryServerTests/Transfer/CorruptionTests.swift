@@ -1,5 +1,6 @@
 import FerryErrors
 import FerryProtocol
+import FerryTestKit
 import FerryTransfer
 import FerryWire
 import FoundationEssentials

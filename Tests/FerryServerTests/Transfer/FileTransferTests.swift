@@ -1,6 +1,7 @@
 import FerryChunking
 import FerryErrors
 import FerryProtocol
+import FerryTestKit
 import FerryTransfer
 import FerryWire
 import Testing

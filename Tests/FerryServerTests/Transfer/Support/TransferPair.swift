@@ -2,6 +2,7 @@ import FerryChunking
 import FerryErrors
 import FerryFiles
 import FerryProtocol
+import FerryTestKit
 import FerryTransfer
 import FerryWire
 import NIOCore

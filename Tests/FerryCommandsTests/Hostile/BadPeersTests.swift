@@ -1,0 +1,217 @@
+import FerryErrors
+import FerryTestKit
+import FerryWire
+import Foundation
+import NIOCore
+import Testing
+
+/// Clients that are broken or mean to be: each is ended by its deadline or by a limit, and the daemon is as before.
+@Suite(.timeLimit(.minutes(Soak.count(2, soak: 20)))) struct BadPeersTests {
+    private static let impatient = [
+        "FERRY_TIMEOUTS_HANDSHAKE": "1s", "FERRY_TIMEOUTS_IDLE": "1s", "FERRY_TIMEOUTS_TRANSFER": "1s",
+        "FERRY_TIMEOUTS_KEEPALIVE": "100ms",
+    ]
+    private static let count = Soak.count(8, soak: 60)
+
+    /// Sends one byte after another, slowly, until the daemon has had enough.
+    private static func trickle(_ bytes: [UInt8], _ peer: WirePeer) -> RepeatedTask {
+        let rest = NIOLoopBoundBox<ByteBuffer>.makeBoxSendingValue(
+            ByteBuffer(bytes: bytes),
+            eventLoop: peer.channel.eventLoop
+        )
+        return peer.channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(50)) { _ in
+            if let byte = rest.value.readSlice(length: 1) { peer.channel.writeAndFlush(byte, promise: nil) }
+        }
+    }
+
+    @Test func thoseThatSayNothing() async throws {
+        try await Besieged.with(Self.impatient) { daemon in
+            try await daemon.withstand {
+                var peers: [WirePeer] = []
+                for number in 0..<Self.count {
+                    peers.append(try await number.isMultiple(of: 2) ? daemon.connect() : daemon.logIn())
+                }
+                for peer in peers { #expect(await peer.failure() == .timeout) }
+                for peer in peers { await peer.close() }
+            }
+        }
+    }
+
+    /// Before the hello, in a request, and within a block: nobody holds on to anything by sending a byte now and then.
+    @Test func thoseThatSendAByteAtATime() async throws {
+        try await Besieged.with(Self.impatient) { daemon in
+            try await daemon.withstand {
+                let chunks = WireChunk.cut(Array(TestDaemon.noise(100_000)))
+                var trickles: [(WirePeer, RepeatedTask)] = []
+                for number in 0..<Self.count {
+                    let peer: WirePeer
+                    let frame: Frame
+                    switch number % 3 {
+                    case 0: (peer, frame) = (try await daemon.connect(), daemon.hello())
+                    case 1:
+                        let path = Data(repeating: 0x61, count: 4000)
+                        (peer, frame) = (try await daemon.logIn(), .stat(path: path))
+                    default:
+                        peer = try await daemon.logIn()
+                        try await peer.send(WirePeer.push("inbox/\(number)", size: nil))
+                        try await peer.ready()
+                        try await peer.send(chunks.names)
+                        _ = try await peer.wants()
+                        frame = chunks[0].block()
+                    }
+                    trickles.append((peer, Self.trickle(Array(try frame.encoded().readableBytesView), peer)))
+                }
+                for (peer, task) in trickles {
+                    #expect(await peer.failure() == .timeout)
+                    task.cancel()
+                    await peer.close()
+                }
+            }
+        }
+    }
+
+    /// They ask for much and read none of it.
+    @Test func thoseThatNeverRead() async throws {
+        try await Besieged.with(Self.impatient) { daemon in
+            try await daemon.withstand {
+                for number in 0..<500 {
+                    let name = String(repeating: "n", count: 240) + "\(number)"
+                    try Data().write(to: URL(fileURLWithPath: "\(daemon.daemon.share)/\(name)"))
+                }
+                var peers: [WirePeer] = []
+                for number in 0..<Self.count {
+                    let peer = try await daemon.logIn()
+                    try await peer.channel.setOption(.autoRead, value: false).get()
+                    peers.append(peer)
+                    if number.isMultiple(of: 2) {
+                        try await peer.send(WirePeer.pull("inbox/served"))
+                    } else {
+                        // Each answer is 130 KB; the next is asked for before it was read.
+                        for _ in 0..<8 { try await peer.send(.list(path: Data("inbox".utf8))) }
+                    }
+                }
+                while daemon.ended("the peer|a second request") < peers.count { await Task.yield() }
+                for peer in peers { await peer.close() }
+            }
+        }
+    }
+
+    /// What a half-closed connection was doing is cancelled, whatever that was.
+    @Test func thoseThatCloseTheirHalf() async throws {
+        try await Besieged.with(["FERRY_LIMITS_MEMORY": "64MiB", "FERRY_LIMITS_WINDOW": "16MiB"]) { daemon in
+            try await daemon.withstand {
+                let chunks = WireChunk.cut(Array(TestDaemon.noise(300_000)))
+                for state in 0..<8 {
+                    // Two transfers of 24 and 32 MiB fill the budget, so that a third waits for its turn.
+                    let others = try await [daemon.logIn(), daemon.logIn()]
+                    if state == 7 {
+                        for (number, other) in others.enumerated() {
+                            try await other.send(WirePeer.push("inbox/other-\(number)", size: nil))
+                            try await other.ready()
+                        }
+                    }
+                    let peer = try await state < 2 ? daemon.connect() : daemon.logIn()
+                    switch state {
+                    case 1: await peer.sendInVain([0, 0, 0, 9])
+                    case 3:
+                        try await peer.send(WirePeer.push("inbox/half", size: nil))
+                        try await peer.ready()
+                    case 4, 5:
+                        try await peer.send(WirePeer.push("inbox/half", size: 300_000))
+                        try await peer.ready()
+                        try await peer.send(chunks.names)
+                        _ = try await peer.wants()
+                        try await peer.send(chunks[0].block())
+                        if state == 5 { await peer.sendInVain([0, 0, 0, 9, 0, 1]) }
+                    case 6:
+                        try await peer.send(WirePeer.pull("inbox/served"))
+                        try await peer.ready()
+                    case 7: try await peer.send(WirePeer.push("inbox/half", size: nil))
+                    default: break
+                    }
+                    await peer.halfClose()
+                    await peer.closed()
+                    for other in others { await other.close() }
+                }
+                #expect(try daemon.shares("half") == false)
+            }
+        }
+    }
+
+    /// A hello is answered once, and what one connection said means nothing on another.
+    @Test func thoseThatReplayHellos() async throws {
+        try await Besieged.with(["FERRY_PENALTIES_FIRST": "0s"]) { daemon in
+            try await daemon.withstand {
+                for isAnswered in [false, true] {
+                    let peer = try await daemon.connect()
+                    try await peer.send(daemon.hello())
+                    if isAnswered { _ = await peer.next() }
+                    try await peer.send(daemon.hello())
+                    #expect(await peer.failure() == .violation)
+                    await peer.close()
+                }
+                // A whole recorded push, sent at once: names before Ready are a violation, or the push is slower.
+                let chunks = WireChunk.cut(Array("replayed".utf8))
+                let frames = [
+                    daemon.hello(), WirePeer.push("inbox/replayed", size: 8), chunks.names, chunks[0].block(),
+                    chunks.end,
+                ]
+                for _ in 0..<Self.count {
+                    let peer = try await daemon.connect()
+                    for frame in frames { await peer.sendInVain(Array(try frame.encoded().readableBytesView)) }
+                    #expect(await peer.failure() == .violation)
+                    await peer.close()
+                }
+                #expect(try daemon.shares("replayed") == false)
+            }
+        }
+    }
+
+    /// One that floods the daemon with what needs no answer is read as fast as it sends, and nothing is kept of it.
+    @Test func thoseThatKeepAliveWithoutEnd() async throws {
+        try await Besieged.with { daemon in
+            try await daemon.withstand {
+                let peer = try await daemon.logIn()
+                try await peer.send(WirePeer.push("inbox/alive", size: 0))
+                try await peer.ready()
+                let beat = Array(try Frame.keepAlive.encoded().readableBytesView)
+                let many = [UInt8](Array(repeatElement(beat, count: 10_000)).joined())
+                for _ in 0..<Soak.count(20, soak: 2000) { try await peer.send(bytes: many) }
+                try await peer.send([WireChunk]().end)
+                try await peer.finished()
+                await peer.close()
+            }
+        }
+    }
+
+    /// A block that says 1 MiB and inflates to 1 GiB.
+    @Test func thoseThatSendABomb() async throws {
+        let bomb = try #require(ReferenceZlib.bomb(mebibytes: 1024))
+        try #require(bomb.count <= WireConstants.payloadLimit)
+        try await Besieged.with { daemon in
+            try await daemon.withstand {
+                let chunk = WireChunk([UInt8](repeating: 0, count: 1 << 20))
+                for _ in 0..<Self.count {
+                    let peer = try await daemon.logIn()
+                    try await peer.send(WirePeer.push("inbox/bomb", size: 1 << 20))
+                    try await peer.ready()
+                    try await peer.send([chunk].names)
+                    _ = try await peer.wants()
+                    try await peer.send(chunk.block(codec: .zlib, payload: bomb))
+                    #expect(await peer.failure() == .integrity)
+                    await peer.close()
+                }
+                #expect(try daemon.shares("bomb") == false)
+            }
+        }
+    }
+}
+
+extension Besieged {
+    /// How many connections have ended for a reason that matches.
+    func ended(_ reason: String) -> Int {
+        self.daemon.log.text.split(separator: "\n").count { line in
+            line.contains("connection closed") && line.range(of: reason, options: .regularExpression) != nil
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import FerryErrors
+import FerryTestKit
+import FerryWire
+import Foundation
+import NIOCore
+import Testing
+
+/// The corpora of the frame decoder and of the messages, and mutants of them, sent over TCP to a real daemon.
+@Suite(.timeLimit(.minutes(Soak.count(2, soak: 120)))) struct LiveFuzzTests {
+    /// Where in a connection's life the bytes come.
+    enum Stage: String, CaseIterable { case beforeTheHello, afterTheHello, withinAPush, withinAPull }
+
+    /// Brings a connection to a stage.
+    private static func reach(_ stage: Stage, _ daemon: Besieged, _ number: Int) async throws -> WirePeer {
+        guard stage != .beforeTheHello else { return try await daemon.connect() }
+        let peer = try await daemon.logIn()
+        switch stage {
+        case .withinAPush:
+            try await peer.send(WirePeer.push("inbox/pushed-\(number)", size: 300_000))
+            try await peer.ready()
+            // Half of it is here, so that mutants of names, blocks and ends meet a transfer with a past.
+            let chunks = WireChunk.cut([UInt8](repeating: UInt8(number & 0xFF), count: 300_000), length: 150_000)
+            try await peer.send(chunks.names)
+            _ = try await peer.wants()
+            try await peer.send(chunks[0].block())
+        case .withinAPull:
+            try await peer.send(WirePeer.pull("inbox/served"))
+            try await peer.ready()
+        case .beforeTheHello, .afterTheHello: break
+        }
+        return peer
+    }
+
+    /// Whole streams, and headers in frames whose lengths are true.
+    private static func inputs(_ generator: inout SeededGenerator, mutants: Int) throws -> [[UInt8]] {
+        let (streams, headers) = (try Corpus("frame"), try Corpus("message"))
+        let (damage, damageHeader) = (Mutator(streams), Mutator(headers))
+        func frame(_ header: [UInt8]) -> [UInt8] {
+            let lengths = [UInt8(header.count >> 24 & 0xFF), UInt8(header.count >> 16 & 0xFF)]
+            return lengths + [UInt8(header.count >> 8 & 0xFF), UInt8(header.count & 0xFF), 0, 0, 0, 0] + header
+        }
+        var inputs = streams.inputs.map(\.bytes) + headers.inputs.map { frame($0.bytes) }
+        for number in 0..<mutants {
+            if number.isMultiple(of: 2), let input = streams.inputs.randomElement(using: &generator) {
+                inputs.append(damage.mutate(input.bytes, &generator))
+            } else if let input = headers.inputs.randomElement(using: &generator) {
+                inputs.append(frame(damageHeader.mutate(input.bytes, &generator)))
+            }
+        }
+        return inputs
+    }
+
+    @Test(arguments: Stage.allCases) func theDaemonWithstandsTheCorpus(_ stage: Stage) async throws {
+        let settings = [
+            "FERRY_LIMITS_CONNECTIONS_PER_ADDRESS": "1000", "FERRY_LIMITS_UNAUTHENTICATED": "1000",
+        ]
+        var generator = SeededGenerator(seed: Soak.seed("theDaemonWithstandsTheCorpus, \(stage)"))
+        let inputs = try Self.inputs(&generator, mutants: Soak.count(150, soak: 50_000))
+        try await Besieged.with(settings) { daemon in
+            try await daemon.withstand {
+                // Several at once, as attackers are.
+                try await withThrowingTaskGroup { group in
+                    for lane in 0..<8 {
+                        group.addTask {
+                            for number in stride(from: lane, to: inputs.count, by: 8) {
+                                let peer = try await Self.reach(stage, daemon, number)
+                                await peer.sendInVain(inputs[number])
+                                await peer.halfClose()
+                                await peer.closed()
+                            }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import FerryErrors
+import FerryTransport
+import FerryWire
+import Foundation
+import Synchronization
+import Testing
+
+/// A real daemon with a plain listener for those who do it harm, and the real client for those who do not.
+final class Besieged: Sendable {
+    /// What the allocator may keep of what an attack took, in bytes. An attack's connections hold some MiB each.
+    static let tolerance = 24 << 20
+
+    let daemon: TestDaemon
+    let port: Int
+    let token: String
+
+    /// Starts a daemon whose deadlines are short where `settings` say so, runs `body`, and ends it.
+    ///
+    /// - Parameters:
+    ///   - settings: environment variables, such as `FERRY_TIMEOUTS_IDLE`.
+    ///   - body: the test.
+    /// - Throws: what `body` throws.
+    static func with(_ settings: [String: String] = [:], _ body: (Besieged) async throws -> Void) async throws {
+        var all = ["FERRY_LISTEN_PLAIN": "127.0.0.1:0", "FERRY_LIMITS_RESERVE": "0", "FERRY_PENALTIES_FIRST": "0s"]
+        all.merge(settings) { $1 }
+        try await TestDaemon.with(settings: all) { daemon in try await body(try await Besieged(daemon)) }
+    }
+
+    private init(_ daemon: TestDaemon) async throws {
+        self.daemon = daemon
+        let text = try await daemon.log.text(matching: #"127\.0\.0\.1:[0-9]+ \(plain\)"#)
+        self.port = try #require(text.firstMatch(of: /127\.0\.0\.1:(\d+) \(plain\)/).flatMap { Int($0.1) })
+        self.token = try LoginLink(String(decoding: daemon.read("link"), as: UTF8.self)).secret
+    }
+
+    func connect(from source: String = "127.0.0.1") async throws -> WirePeer {
+        try await .connect(port: self.port, from: source)
+    }
+
+    func hello(_ token: String? = nil) -> Frame {
+        .hello(token: token ?? self.token, features: [], limits: FrameLimits(), agent: "test/1")
+    }
+
+    func logIn(from source: String = "127.0.0.1") async throws -> WirePeer {
+        let peer = try await self.connect(from: source)
+        try await peer.send(self.hello())
+        let answer = await peer.next()
+        guard case .welcome = answer?.body else { throw WirePeer.Unexpected(answer) }
+        return peer
+    }
+
+    /// Runs an attack. Afterwards the daemon serves the real client as before, holds no more memory than before, and has
+    /// left nothing half.
+    ///
+    /// - Parameters:
+    ///   - tolerance: bytes by which its memory may differ.
+    ///   - sourceLocation: of the test.
+    ///   - attack: what is done to it.
+    /// - Throws: what `attack` throws.
+    func withstand(
+        tolerance: Int = tolerance,
+        sourceLocation: SourceLocation = #_sourceLocation,
+        _ attack: () async throws -> Void
+    ) async throws {
+        // What a daemon that is in use holds anyway.
+        for _ in 0..<2 { try await self.serve(sourceLocation) }
+        let before = try self.memory()
+        try await attack()
+        var now = Int.max
+        // Connections that were cut a moment ago are let go of while it serves.
+        for _ in 0..<40 where now > before + tolerance {
+            try await self.serve(sourceLocation)
+            now = try self.memory()
+        }
+        #expect(
+            now <= before + tolerance,
+            "\(now >> 10) KiB are held, before: \(before >> 10)",
+            sourceLocation: sourceLocation
+        )
+        let rests = try FileManager.default.subpathsOfDirectory(atPath: self.daemon.share)
+            .filter { $0.contains(".ferry-part.") }
+        #expect(rests == [], sourceLocation: sourceLocation)
+    }
+
+    /// A push and a pull by the real client.
+    func serve(_ sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        let data = TestDaemon.noise(4 << 20, seed: 17)
+        try self.daemon.write(data, to: "sent")
+        let push = try await self.daemon.ferry("push", "-q", "sent", "nas:inbox/served")
+        #expect(push.status == 0, "\(push.errors)", sourceLocation: sourceLocation)
+        let pull = try await self.daemon.ferry("pull", "-q", "nas:inbox/served", "received")
+        #expect(pull.status == 0, "\(pull.errors)", sourceLocation: sourceLocation)
+        #expect(try self.daemon.read("received") == data, sourceLocation: sourceLocation)
+    }
+
+    /// Whether the share holds that name.
+    func shares(_ name: String) throws -> Bool { try self.daemon.names(in: self.daemon.share).contains(name) }
+
+    /// Bytes that the daemon holds and shares with nobody.
+    func memory() throws -> Int { try Self.status(self.daemon.process, "RssAnon") }
+
+    /// The most that it has ever held, or since ``forgetPeak()``, the program's own pages included.
+    func peak() throws -> Int { try Self.status(self.daemon.process, "VmHWM") }
+
+    func forgetPeak() throws {
+        let file = try #require(FileHandle(forWritingAtPath: "/proc/\(self.daemon.process)/clear_refs"))
+        try file.write(contentsOf: Data("5".utf8))
+        try file.close()
+    }
+
+    private static func status(_ process: Int32, _ name: String) throws -> Int {
+        let text = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
+        let line = try #require(text.split(separator: "\n").first { $0.hasPrefix(name + ":") })
+        return try #require(line.split(separator: " ").dropFirst().first.flatMap { Int($0) }) << 10
+    }
+}
+
+/// A value that is set on an event loop and read afterwards.
+final class SetLater<Value: Sendable>: Sendable {
+    private let value = Mutex<Value?>(nil)
+    func set(_ value: Value) { self.value.withLock { $0 = value } }
+    func get() -> Value? { self.value.withLock { $0 } }
+}

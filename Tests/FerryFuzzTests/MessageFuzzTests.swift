@@ -1,0 +1,98 @@
+import FerryChunking
+import FerryCommands
+import FerryErrors
+import FerryFiles
+import FerryProtocol
+import FerryTestKit
+import FerryTransfer
+import FerryWire
+import FoundationEssentials
+import NIOCore
+import Testing
+
+/// Headers, each in a frame whose lengths are true, so that damage reaches the messages.
+@Suite struct MessageFuzzTests {
+    private static let tokens = ["\u{1B}[2J", "\u{202E}", "\u{61C}", "..", "/", "\0", "yreF", "\\x1B", "inbox/a"]
+
+    @Test func aMessageThatIsReadIsWrittenAndReadTheSame() throws {
+        let fuzz = try Fuzz("message", tokens: Self.tokens)
+        try fuzz.run(mutants: 20_000) { header, _ in
+            guard let frame = Frame.parsing(header: header), let again = try? frame.encoded() else { return }
+            let second = Decoding(Array(again.readableBytesView))
+            try hold(second.frames == [frame], "read again it is \(second)")
+        }
+    }
+
+    /// What either side makes of a message before it acts on it.
+    @Test func whatIsMadeOfAMessageIsChecked() throws {
+        let fuzz = try Fuzz("message", tokens: Self.tokens)
+        try fuzz.run(mutants: 20_000) { header, _ in
+            guard let frame = Frame.parsing(header: header) else { return }
+            switch frame.body {
+            case .hello(let hello): try Self.judge(hello.limits)
+            case .welcome(let welcome): try Self.judge(welcome.limits)
+            case .failure(let failure): try Self.judge(failure)
+            case .push(let push): try Self.judge(push.metadata)
+            case .ready(let ready): try Self.judge(ready.metadata)
+            case .entries(let entries): for entry in entries.entries { try Self.judge(entry) }
+            case .names(let names): try Self.judge(ids: names.ids)
+            case .wants(let wants): try Self.judge(ids: wants.ids)
+            case .block(let block): try Self.judge(ids: block.ids)
+            default: break
+            }
+        }
+    }
+
+    private static func judge(_ message: WireLimits) throws {
+        do {
+            let limits = try FrameLimits(peer: message)
+            try hold(limits.header == WireConstants.headerLimit, "headers of \(limits.header) bytes would be sent")
+            try hold(limits.payload == WireConstants.payloadLimit, "payloads of \(limits.payload) would be sent")
+            try hold((16...(1 << 16)).contains(limits.nameWindow), "\(limits.nameWindow) names would be outstanding")
+            try hold(((1 << 20)...(64 << 20)).contains(limits.blockWindow), "a window of \(limits.blockWindow)")
+        } catch let error as FerryError {
+            try hold(error.code == .limit, "limits are refused with \(error.code)")
+        }
+    }
+
+    /// A failure's text is shown to people, and its code decides how a program ends.
+    private static func judge(_ failure: WireFailure) throws {
+        let error = FerryError(peer: failure)
+        try Shown.judge("\(error)", "the failure's text")
+        try Shown.judge(error.details, "the failure's details")
+        try hold(
+            error.message.unicodeScalars.count <= 10_000,
+            "a message of \(error.message.utf8.count) bytes is shown"
+        )
+        try hold(error.code.rawValue.allSatisfy { $0 == "-" || ("a"..."z").contains($0) }, "the code \(error.code)")
+        try hold(error.origin == .remote, "a peer's failure is taken for this side's")
+        try hold(ExitStatus(error) != .done, "a failure ends with success")
+        _ = try Frame.failure(error).encoded()
+    }
+
+    private static func judge(_ metadata: WireMetadata) throws {
+        do {
+            try hold(try metadata.modified().nanoseconds < 1_000_000_000, "a second has more nanoseconds")
+        } catch let error as FerryError {
+            try hold(error.code == .violation, "a time is refused with \(error.code)")
+        }
+    }
+
+    private static func judge(_ entry: WireEntry) throws {
+        let text = EntryText(entry)
+        for line in [text.short, text.long, text.json(), text.json(path: "nas:inbox")] {
+            try Shown.judge(line, "a line of a listing")
+        }
+        for line in text.full("nas:inbox").split(separator: "\n") {
+            try Shown.judge(String(line), "a line about a file")
+        }
+    }
+
+    private static func judge(ids: Data) throws {
+        do {
+            try hold(ChunkID.pack(try ChunkID.unpack(ids)) == ids, "ids are packed differently")
+        } catch let error as FerryError {
+            try hold(error.code == .violation && !ids.count.isMultiple(of: 32), "\(ids.count) bytes are refused")
+        }
+    }
+}
