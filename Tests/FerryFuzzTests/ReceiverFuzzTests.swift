@@ -41,7 +41,10 @@ import Testing
             let script = try Script(
                 isRandomAccess ? Self.transfer : Self.transfer.dropLast() + ["block-stored", "end"]
             )
-            for frame in script.intact { try receiver.received(frame, sink: Sink()) }
+            for frame in script.intact {
+                try receiver.received(frame, sink: Sink())
+                _ = try receiver.proceed(sink: Sink())
+            }
             #expect(destination.committed?.count == 76 && receiver.isFinished)
         }
     }
@@ -58,6 +61,7 @@ import Testing
             do {
                 for frame in script.damaged(&generator) {
                     try receiver.received(frame, sink: sink)
+                    _ = try receiver.proceed(sink: sink)
                     taken.append(frame)
                 }
             } catch let error as FerryError {

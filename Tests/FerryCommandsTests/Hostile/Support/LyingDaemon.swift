@@ -126,7 +126,11 @@ final class LyingDaemon: Sendable {
         }
     }
 
-    func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: self.here).sorted() }
+    /// Without what is kept of a transfer for the next one.
+    func names() throws -> [String] {
+        let names = try FileManager.default.contentsOfDirectory(atPath: self.here)
+        return names.filter { !$0.hasPrefix(".ferry-part.") || $0.hasPrefix(".ferry-part.x") }.sorted()
+    }
 
     func write(_ bytes: [UInt8], to name: String) throws {
         try Data(bytes).write(to: URL(fileURLWithPath: "\(self.here)/\(name)"))
