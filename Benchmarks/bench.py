@@ -2,11 +2,13 @@
 
 import argparse
 import filecmp
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,14 +64,17 @@ class Bench:
         return stack.enter_context(closing(server))
 
     def interleave(self, source: Path, jobs: dict) -> dict:
-        """Runs each job once a round, ABCABC, and returns their runs. A job is (output, function).
+        """Runs each job once a round, ABCABC, and returns their runs. A job is (output, function), or (output, function,
+        preparation), which puts an old version in place of having none.
 
         The output of the first round is compared with the source, since a fast wrong answer is none.
         """
         runs = {name: [] for name in jobs}
         for number in range(self.rounds):
-            for name, (output, work) in jobs.items():
+            for name, (output, work, *prepare) in jobs.items():
                 aside = out_of_the_way(output)
+                for step in prepare:
+                    step(output)
                 done = work()
                 runs[name].append(done)
                 note(f"  {name}: {rate(source.stat().st_size, done.seconds):.0f} MB/s")
@@ -91,7 +96,7 @@ class Bench:
 
     def limit(self, work: str, value: float, unit: str, most: float, detail: str = ""):
         """Adds a line that is met by a value of at most so much."""
-        shown = f"{value:.1f} {unit}" if value < 100 else f"{value:.0f} {unit}"
+        shown = f"{value:.2f} {unit}" if unit == "×" else f"{value:.1f} {unit}" if value < 100 else f"{value:.0f} {unit}"
         self.lines.append(Line(work, shown, detail, "", f"≤ {most:g} {unit}", value <= most))
 
     def note_peaks(self, ferry: Ferry, runs: dict):
@@ -155,6 +160,112 @@ def push_logs(bench: Bench):
     bench.limit("… bytes on the wire", 100 * wire / size, "%", 25, f"{zstd}: {100 * other / size:.1f} %")
 
 
+def lay(old: Path):
+    """Puts a copy of the old version in place, written and cached."""
+
+    def step(output: Path):
+        shutil.copyfile(old, output)
+        os.sync()
+
+    return step
+
+
+def delta(bench: Bench, work: str, job):
+    """Sends the new image over the old one, which `job` makes of a server, the image and the name."""
+    old = bench.random_file()
+    new = data.image(old.with_name(f"image-{bench.seed}-{bench.size}"), old, bench.seed)
+    with ExitStack() as stack:
+        ferry, rsync = (bench.serve(stack, kind) for kind in (Ferry, Rsync))
+        runs = bench.interleave(new, {one.name: (*job(one, new), lay(old)) for one in (ferry, rsync)})
+        bench.note_peaks(ferry, runs)
+    bench.compare(work, new.stat().st_size, runs, {rsync.name: 1.0})
+    wire, other = (median(one.wire_bytes(run) for run in runs[one.name]) for one in (ferry, rsync))
+    bench.limit("… bytes on the wire", wire / other, "×", 2, f"{rsync.name}: {other / 1e6:.0f} MB")
+
+
+def push_delta(bench: Bench):
+    """push over an old version of an image"""
+    delta(bench, title(push_delta, bench), lambda one, new: (one.served / "file", lambda: one.push(new, "file")))
+
+
+def pull_delta(bench: Bench):
+    """pull over an old version of an image"""
+
+    def job(one, new):
+        (one.served / "file").hardlink_to(new)
+        output = one.served.parent / "pulled"
+        return output, lambda: one.pull("file", output)
+
+    delta(bench, title(pull_delta, bench), job)
+
+
+def push_again(bench: Bench):
+    """push again, nothing changed"""
+    source = bench.random_file()
+    with ExitStack() as stack:
+        servers = [bench.serve(stack, kind) for kind in (Ferry, Rsync)]
+        for one in servers:
+            one.push(source, "file")
+        seconds = {one.name: [] for one in servers}
+        for _ in range(7 * bench.rounds):
+            for one in servers:
+                seconds[one.name].append(one.push(source, "file").seconds)
+    ferry, rsync = (1000 * median(seconds[one.name]) for one in servers)
+    bench.add(title(push_again, bench), f"{ferry:.0f} ms", f"{Rsync.name}: {rsync:.0f} ms", rsync / ferry, 1.0)
+
+
+def eight_clients(bench: Bench):
+    """eight clients push at once"""
+    size = bench.size // 8
+    sources = [
+        data.make(bench.folder / "data" / f"part-{bench.seed}-{number}-{size}", size, data.random_blocks(bench.seed + number))
+        for number in range(1, 9)
+    ]
+    with ExitStack() as stack:
+        ferry, nginx = (bench.serve(stack, kind) for kind in (Ferry, Nginx))
+        seconds = {one.name: [] for one in (ferry, nginx)}
+        for _ in range(bench.rounds):
+            for one in (ferry, nginx):
+                aside = out_of_the_way(one.served)
+                one.served.mkdir()
+                began = time.monotonic()
+                with ThreadPoolExecutor(len(sources)) as pool:
+                    list(pool.map(lambda source, one=one: one.push(source, source.name), sources))
+                seconds[one.name].append(time.monotonic() - began)
+                note(f"  {one.name}: {rate(8 * size, seconds[one.name][-1]):.0f} MB/s")
+                for source in sources:
+                    if not filecmp.cmp(source, one.served / source.name, shallow=False):
+                        raise SystemExit(f"bench: {one.served / source.name} differs from {source}")
+                clear(aside)
+    ours, theirs = (rate(8 * size, median(seconds[one.name])) for one in (ferry, nginx))
+    work = f"{eight_clients.__doc__} (8 × {size_text(size)})"
+    bench.add(work, f"{ours:.0f} MB/s", f"{Nginx.name}: {theirs:.0f} MB/s", ours / theirs, 1.0)
+
+
+def resume(bench: Bench):
+    """a push cut at half and resumed"""
+    source = bench.random_file()
+    size = source.stat().st_size
+    whole, cut = [], []
+    with ExitStack() as stack:
+        ferry = bench.serve(stack, Ferry)
+        for _ in range(bench.rounds):
+            for runs, push in ((whole, ferry.push), (cut, ferry.push_twice)):
+                aside = out_of_the_way(ferry.served / "file")
+                before = ferry.received()
+                seconds = push(source, "file").seconds
+                runs.append((seconds, ferry.received() - before))
+                note(f"  {seconds:.1f} s, {runs[-1][1] / 1e6:.0f} MB")
+                if not filecmp.cmp(source, ferry.served / "file", shallow=False):
+                    raise SystemExit("bench: what was pushed differs")
+                clear(aside)
+    time_whole, time_cut = (median(run[0] for run in runs) for runs in (whole, cut))
+    bytes_whole, bytes_cut = (median(run[1] for run in runs) for runs in (whole, cut))
+    work = title(resume, bench)
+    bench.limit(f"{work}: time", time_cut / time_whole, "×", 1.25, f"not cut: {time_whole:.1f} s")
+    bench.limit("… bytes received", bytes_cut / bytes_whole, "×", 1.05, f"not cut: {bytes_whole / 1e6:.0f} MB of {size / 1e6:.0f}")
+
+
 def memory(bench: Bench):
     """peak memory of either side"""
     # The runs of the other rows count; asked for alone, this row pushes and pulls once itself.
@@ -204,6 +315,11 @@ ROWS = {
     "push-random": push_random,
     "pull-random": pull_random,
     "push-logs": push_logs,
+    "push-delta": push_delta,
+    "pull-delta": pull_delta,
+    "push-again": push_again,
+    "eight-clients": eight_clients,
+    "resume": resume,
     "memory": memory,
     "idle": idle,
     "help": help_text,

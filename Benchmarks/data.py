@@ -21,6 +21,27 @@ def make(path: Path, size: int, blocks) -> Path:
     return path
 
 
+def image(path: Path, old: Path, seed: int) -> Path:
+    """An image of a disk, a while later: 1% of its blocks of 64 KiB are others, and 100 bytes came in near its front."""
+    size, block = old.stat().st_size, 64 << 10
+    if path.exists() and path.stat().st_size == size + 100:
+        return path
+    generator = random.Random(seed)
+    count = size // block
+    changed = set(generator.sample(range(count), max(1, count // 100)))
+    partial = path.with_suffix(".partial")
+    with open(old, "rb") as source, open(partial, "wb") as file:
+        for number in range(count + 1):
+            data = source.read(block)
+            if number in changed:
+                data = generator.randbytes(len(data))
+            if number == 1:
+                data = data[:100] + generator.randbytes(100) + data[100:]
+            file.write(data)
+    os.replace(partial, path)
+    return path
+
+
 def random_blocks(seed: int):
     """Bytes that do not compress and never repeat."""
     generator = random.Random(seed)

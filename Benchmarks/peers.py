@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 from measure import Run, end, free_port, run, wait_for_port
@@ -173,6 +174,28 @@ class Ferry:
     def push(self, source: Path, name: str, *options: str) -> Run:
         """Sends a file."""
         return self._ferry("push", "--json", *options, source, f"bench:served/{name}")
+
+    def push_twice(self, source: Path, name: str) -> Run:
+        """Sends a file, kills the client when half of it is there, and sends it again."""
+        began = time.monotonic()
+        command = [self.binaries / "ferry", "push", "--quiet", source, f"bench:served/{name}"]
+        first = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL)
+        half = source.stat().st_size // 2
+        while first.poll() is None:
+            if any(part.stat().st_size >= half for part in self.served.glob(".ferry-part.*")):
+                first.kill()
+                first.wait()
+            time.sleep(0.005)
+        again = self.push(source, name)
+        return Run(time.monotonic() - began, again.peak_kib, again.output)
+
+    def received(self) -> int:
+        """Bytes that the daemon received over all connections that have ended, as its log says."""
+        text = self.log.read_text(encoding="utf-8", errors="replace")
+        while text.count("connection closed") < text.count("connection accepted"):
+            time.sleep(0.01)
+            text = self.log.read_text(encoding="utf-8", errors="replace")
+        return sum(int(count) for count in re.findall(r" connection closed .* received=(\d+)", text))
 
     def pull(self, name: str, target: Path) -> Run:
         """Fetches a file."""

@@ -24,6 +24,8 @@ import Glibc
     private let block: UnsafeMutableRawBufferPointer
     private var start: Int64 = 0
     private var count = 0
+    /// This file system wants another alignment, or none of it.
+    private(set) var isRefused = false
 
     /// Nil where direct writing is not possible.
     ///
@@ -41,6 +43,9 @@ import Glibc
 
     deinit { unsafe self.block.deallocate() }
 
+    /// Whether `count` bytes at `offset` lie before all that is collected, so that it may stay where it is.
+    func isBefore(_ offset: Int64, _ count: Int) -> Bool { self.count > 0 && offset + Int64(count) <= self.start }
+
     /// How many of `count` bytes at `offset` lie before the place from which they can be collected: up to the next
     /// boundary if nothing is collected, none if they continue what is; nil if they do neither.
     func lead(_ offset: Int64, _ count: Int) -> Int? {
@@ -57,7 +62,7 @@ import Glibc
             let whole = unsafe self.alignedLength(bytes)
             if whole > 0 {
                 let aligned = unsafe UnsafeRawBufferPointer(rebasing: bytes.prefix(whole))
-                unsafe try calls.pwriteFully(self.descriptor.raw, aligned, at: offset)
+                unsafe try self.write(aligned, at: offset, calls)
                 unsafe rest = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(whole))
             }
             self.start = offset + Int64(whole)
@@ -70,9 +75,18 @@ import Glibc
             unsafe rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(taken))
             self.count += taken
             guard self.count == Self.blockLength else { continue }
-            unsafe try calls.pwriteFully(self.descriptor.raw, UnsafeRawBufferPointer(self.block), at: self.start)
+            unsafe try self.write(UnsafeRawBufferPointer(self.block), at: self.start, calls)
             self.start += Int64(Self.blockLength)
             self.count = 0
+        }
+    }
+
+    private func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64, _ calls: SystemCalls) throws(Errno) {
+        do throws(Errno) {
+            unsafe try calls.pwriteFully(self.descriptor.raw, bytes, at: offset)
+        } catch {
+            self.isRefused = error.code == EINVAL
+            throw error
         }
     }
 
@@ -86,13 +100,30 @@ import Glibc
         return bytes.count - bytes.count % alignment
     }
 
-    /// What is collected, for the caller to write; afterwards nothing is.
-    func take() -> Pending? {
-        guard self.count > 0 else { return nil }
+    /// Writes the whole pages of what is collected.
+    ///
+    /// - Returns: the rest, for the caller to write; afterwards nothing is collected. Nil if there is none.
+    func take(calls: SystemCalls) throws(Errno) -> Pending? {
+        var done = 0
+        let whole = self.count - self.count % Int(Self.alignment)
+        // What has no whole pages, and what a file system refuses, goes the usual way.
+        if whole > 0, !self.isRefused {
+            let pages = unsafe UnsafeRawBufferPointer(rebasing: self.block.prefix(whole))
+            do throws(Errno) {
+                unsafe try self.write(pages, at: self.start, calls)
+                done = whole
+            } catch {
+                guard self.isRefused else { throw error }
+            }
+        }
+        guard self.count > done else {
+            self.count = 0
+            return nil
+        }
         defer { self.count = 0 }
         return unsafe Pending(
-            bytes: UnsafeRawBufferPointer(rebasing: self.block.prefix(self.count)),
-            offset: self.start
+            bytes: UnsafeRawBufferPointer(rebasing: self.block[done..<self.count]),
+            offset: self.start + Int64(done)
         )
     }
 }

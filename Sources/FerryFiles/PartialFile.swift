@@ -84,7 +84,9 @@ package final class PartialFile: Sendable {
     private func writeDirect(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(Errno) -> Int {
         // What does not fit a file's offsets is the usual way's to refuse.
         guard offset >= 0, !offset.addingReportingOverflow(Int64(bytes.count)).overflow else { return 0 }
-        guard let writer = self.directWriter(bytes.count) else { return 0 }
+        guard let writer = self.directWriter(offset, bytes.count) else { return 0 }
+        // A gap that is filled later, as where a chunk comes from the sender and those around it from an old version.
+        if writer.isBefore(offset, bytes.count) { return 0 }
         guard let lead = writer.lead(offset, bytes.count) else {
             try self.flush(writer)
             return 0
@@ -93,22 +95,21 @@ package final class PartialFile: Sendable {
         let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes.dropFirst(lead))
         do throws(Errno) {
             unsafe try writer.append(rest, at: offset + Int64(lead), calls: self.calls)
-        } catch  where error.code == EINVAL {
-            // This file system wants another alignment, or none of it: what was collected and the rest go the usual way.
+        } catch  where writer.isRefused {
+            // What was collected and the rest go the usual way.
             try self.flush(writer)
-            unsafe self.direct = .unavailable
             return lead
         }
         return bytes.count
     }
 
-    private func directWriter(_ count: Int) -> DirectWriter? {
+    private func directWriter(_ offset: Int64, _ count: Int) -> DirectWriter? {
         switch unsafe self.direct {
         case .active(let writer): return writer
         case .unavailable: return nil
         case .untried:
             // A file of a few bytes is not worth a second descriptor.
-            guard count >= DirectWriter.blockLength / 4 else { return nil }
+            guard count >= DirectWriter.blockLength / 4 || offset >= DirectWriter.blockLength else { return nil }
             let writer = DirectWriter(self.opened.file.raw)
             unsafe self.direct = writer.map { .active($0) } ?? .unavailable
             return writer
@@ -121,7 +122,9 @@ package final class PartialFile: Sendable {
     }
 
     private func flush(_ writer: DirectWriter) throws(Errno) {
-        guard let pending = unsafe writer.take() else { return }
+        let pending = unsafe try writer.take(calls: self.calls)
+        if writer.isRefused { unsafe self.direct = .unavailable }
+        guard let pending = unsafe pending else { return }
         unsafe try self.writeCached(pending.bytes, at: pending.offset)
     }
 
@@ -136,6 +139,7 @@ package final class PartialFile: Sendable {
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FerryError) -> Int {
         do throws(Errno) {
             try self.flushDirect()
+            Readahead.advise(self.opened.file.raw, offset, buffer.count)
             return unsafe try self.calls.preadFully(self.opened.file.raw, buffer, at: offset)
         } catch {
             throw FerryError(error, "read", self.description)

@@ -56,6 +56,7 @@ package final class SourceFile: ByteSource {
     /// - Returns: bytes read; less than `buffer.count` only at the end of the file.
     /// - Throws: `inputOutput` and other mapped errors.
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FerryError) -> Int {
+        Readahead.advise(self.descriptor.raw, offset, buffer.count)
         do throws(Errno) {
             return unsafe try self.calls.preadFully(self.descriptor.raw, buffer, at: offset)
         } catch {

@@ -20,6 +20,8 @@ package final class FileReceiver {
     private let decompressor = BlockDecompressor()
     /// Names that wait to be decided, in order.
     private var undecided = CircularBuffer<ReceiveMachine.Name>()
+    /// Of the names at the front of `undecided`: whether what a cut transfer left in their places is what they name.
+    private var inPlace = CircularBuffer<Bool>()
     private let old: SourceFile?
     /// Made with the first names, which tell how it is to be cut.
     private var oldVersion: OldVersion?
@@ -94,7 +96,9 @@ package final class FileReceiver {
         var wants: [ChunkID] = []
         var decided = 0
         var read = 0
-        while read < Self.decisionStep, let name = self.undecided.popFirst() {
+        while read < Self.decisionStep, let name = self.undecided.first {
+            if self.inPlace.isEmpty, name.offset < self.destination.kept { try self.lookInPlace() }
+            self.undecided.removeFirst()
             decided += 1
             if try self.has(name) {
                 self.machine.had(name)
@@ -129,15 +133,13 @@ package final class FileReceiver {
     /// Finds the chunk and puts it into its place.
     private func has(_ name: ReceiveMachine.Name) throws(FerryError) -> Bool {
         guard self.destination.isRandomAccess else { return false }
-        if name.offset + UInt64(name.length) <= self.destination.kept, try self.isWritten(name, at: name.offset) {
-            return true
-        }
+        if self.inPlace.popFirst() == true { return true }
         if let chunk = self.oldVersion?.chunk(name.id, length: name.length, at: name.offset) {
             try self.write(chunk, at: name.offset)
             return true
         }
         guard let earlier = self.machine.written(name.id) else { return false }
-        return try self.isWritten(name, at: earlier, copying: true)
+        return try self.copy(name, from: earlier)
     }
 
     private func blockReceived(_ block: WireBlock, _ payload: ByteBuffer, _ sink: any FrameSink) throws(FerryError) {
@@ -225,6 +227,36 @@ package final class FileReceiver {
         }
     }
 
+    /// Reads what lies in the places of the next names, up to a MiB of it, and hashes it together: faster than one by one.
+    private func lookInPlace() throws(FerryError) {
+        guard let first = self.undecided.first else { return }
+        var names: [ReceiveMachine.Name] = []
+        var length = 0
+        for name in self.undecided {
+            guard length + name.length <= ChunkLimits.maximumLength,
+                name.offset + UInt64(name.length) <= self.destination.kept
+            else { break }
+            names.append(name)
+            length += name.length
+        }
+        // One that what is kept ends in is not in place.
+        guard !names.isEmpty else { return self.inPlace.append(false) }
+        self.scratch.clear(minimumCapacity: ChunkLimits.maximumLength)
+        var failure: FerryError?
+        _ = unsafe self.scratch.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { free in
+            do throws(FerryError) {
+                let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: free.prefix(length))
+                unsafe try self.destination.read(into: bytes, at: first.offset)
+                let slices = unsafe SourceReader.slices(UnsafeRawBufferPointer(bytes), names.map(\.length))
+                for (id, name) in zip(unsafe ChunkID.hashing(slices), names) { self.inPlace.append(id == name.id) }
+            } catch {
+                failure = error
+            }
+            return 0
+        }
+        if let failure { throw failure }
+    }
+
     private func write(_ chunk: ByteBuffer, at offset: UInt64) throws(FerryError) {
         var result = Result<Void, FerryError>.success(())
         unsafe chunk.withUnsafeReadableBytes { bytes in
@@ -235,18 +267,10 @@ package final class FileReceiver {
         try result.get()
     }
 
-    /// Reads from where the chunk should lie and hashes it.
+    /// A repeat within the file: read from where it was written, hashed again, written to its other place.
     ///
-    /// - Parameters:
-    ///   - name: the chunk.
-    ///   - source: where it should lie, in bytes.
-    ///   - copying: whether it is to be written to its own place too.
-    /// - Returns: false if something else lies there.
-    private func isWritten(
-        _ name: ReceiveMachine.Name,
-        at source: UInt64,
-        copying: Bool = false
-    ) throws(FerryError) -> Bool {
+    /// - Returns: false if it reads back differently.
+    private func copy(_ name: ReceiveMachine.Name, from source: UInt64) throws(FerryError) -> Bool {
         self.scratch.clear(minimumCapacity: ChunkLimits.maximumLength)
         var result = Result<Bool, FerryError>.success(false)
         _ = unsafe self.scratch.writeWithUnsafeMutableBytes(minimumWritableBytes: name.length) { free in
@@ -255,7 +279,7 @@ package final class FileReceiver {
                 unsafe try self.destination.read(into: bytes, at: source)
                 let chunk = UnsafeRawBufferPointer(bytes)
                 guard unsafe ChunkID(hashing: chunk) == name.id else { return 0 }
-                if copying { unsafe try self.destination.write(chunk, at: name.offset) }
+                unsafe try self.destination.write(chunk, at: name.offset)
                 result = .success(true)
             } catch {
                 result = .failure(error)
