@@ -176,10 +176,12 @@ def delta(bench: Bench, work: str, job):
     new = data.image(old.with_name(f"image-{bench.seed}-{bench.size}"), old, bench.seed)
     with ExitStack() as stack:
         ferry, rsync = (bench.serve(stack, kind) for kind in (Ferry, Rsync))
+        before = ferry.traffic()
         runs = bench.interleave(new, {one.name: (*job(one, new), lay(old)) for one in (ferry, rsync)})
+        wire = (ferry.traffic() - before) / bench.rounds
         bench.note_peaks(ferry, runs)
     bench.compare(work, new.stat().st_size, runs, {rsync.name: 1.0})
-    wire, other = (median(one.wire_bytes(run) for run in runs[one.name]) for one in (ferry, rsync))
+    other = median(rsync.wire_bytes(run) for run in runs[rsync.name])
     bench.limit("… bytes on the wire", wire / other, "×", 2, f"{rsync.name}: {other / 1e6:.0f} MB")
 
 
@@ -252,9 +254,9 @@ def resume(bench: Bench):
         for _ in range(bench.rounds):
             for runs, push in ((whole, ferry.push), (cut, ferry.push_twice)):
                 aside = out_of_the_way(ferry.served / "file")
-                before = ferry.received()
+                before = ferry.traffic("received")
                 seconds = push(source, "file").seconds
-                runs.append((seconds, ferry.received() - before))
+                runs.append((seconds, ferry.traffic("received") - before))
                 note(f"  {seconds:.1f} s, {runs[-1][1] / 1e6:.0f} MB")
                 if not filecmp.cmp(source, ferry.served / "file", shallow=False):
                     raise SystemExit("bench: what was pushed differs")

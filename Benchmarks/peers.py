@@ -189,13 +189,14 @@ class Ferry:
         again = self.push(source, name)
         return Run(time.monotonic() - began, again.peak_kib, again.output)
 
-    def received(self) -> int:
-        """Bytes that the daemon received over all connections that have ended, as its log says."""
+    def traffic(self, directions: str = "received|sent") -> int:
+        """Bytes of all connections to the daemon that have ended, as its log says, names and answers included."""
         text = self.log.read_text(encoding="utf-8", errors="replace")
         while text.count("connection closed") < text.count("connection accepted"):
             time.sleep(0.01)
             text = self.log.read_text(encoding="utf-8", errors="replace")
-        return sum(int(count) for count in re.findall(r" connection closed .* received=(\d+)", text))
+        lines = re.findall(r" connection closed .*", text)
+        return sum(int(count) for line in lines for count in re.findall(rf" (?:{directions})=(\d+)", line))
 
     def pull(self, name: str, target: Path) -> Run:
         """Fetches a file."""

@@ -35,7 +35,8 @@ package struct JSONLines: Reporter {
             ratio: Amounts.ratio(bytes: summary.bytes, wireBytes: summary.wireBytes).map(Self.rounded),
             seconds: Self.rounded(seconds),
             digest: summary.digest?.description,
-            sha256: summary.sha256
+            sha256: summary.sha256,
+            unchanged: summary.isUnchanged
         )
         try self.output(JSONLine.encode(event))
     }
@@ -76,6 +77,7 @@ package struct JSONLines: Reporter {
         let seconds: Double
         let digest: String?
         let sha256: String?
+        let unchanged: Bool
     }
 
     private struct SummaryEvent: Encodable {
