@@ -60,6 +60,9 @@ package struct FileInfo: Sendable, Hashable {
         self.links = UInt64(status.st_nlink)
     }
 
+    /// Whether it is a file of this process's user.
+    var isOurs: Bool { self.kind == .file && self.owner == geteuid() }
+
     /// Whether `other` is the same file with, as far as the kernel can tell, the same content.
     package func isSameVersion(as other: FileInfo) -> Bool {
         self.inode == other.inode && self.device == other.device && self.size == other.size

@@ -170,6 +170,11 @@ package final class PartialFile: Sendable {
             if let modified { try self.calls.futimens(self.opened.file.raw, modified: modified) }
             // Data before the name: a crash between the two must not leave an empty file under the target's name.
             try self.calls.fsync(self.opened.file.raw)
+            // The name is no secret: what lies under it may by now be another's, whom neither renaming nor removing is for.
+            guard try self.isStillThere() else {
+                self.isOpen.store(false, ordering: .releasing)
+                throw Errno(EBUSY)
+            }
             try self.calls.renameat(self.directory.raw, self.opened.name, self.target)
             self.isOpen.store(false, ordering: .releasing)
             try self.calls.fsync(self.directory.raw)
@@ -196,8 +201,14 @@ package final class PartialFile: Sendable {
     /// Removes the partial file, unless it is published or kept; the target stays as it was.
     package func discard() {
         guard self.isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return }
+        guard (try? self.isStillThere()) ?? false else { return }
         // Nobody could do more about a failure: the name is hidden, and cannot be addressed.
         try? self.calls.unlinkat(self.directory.raw, self.opened.name)
+    }
+
+    private func isStillThere() throws(Errno) -> Bool {
+        let (name, file) = (self.opened.name, self.opened.file.raw)
+        return try PartialName.info(name, ifStill: file, self.directory.raw, self.calls) != nil
     }
 
     private func failure(_ errno: Errno, file: StaticString = #fileID, line: UInt = #line) -> FerryError {

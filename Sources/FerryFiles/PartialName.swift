@@ -48,13 +48,18 @@ enum PartialName {
                     if let made = try self.make(name, directory, calls, isResumable: true) { return made }
                 // Killed just before its renaming it had the mode of its target, and was whole; who may not write to it may
                 // still remove it.
-                case EACCES where (try? calls.unlinkat(directory, name)) != nil: continue
+                case EACCES where self.isThere(name, directory, calls):
+                    guard try self.remove(name, directory, calls) else { return try self.makeRandom(directory, calls) }
                 case ELOOP, EISDIR, ENXIO: return try self.makeRandom(directory, calls)
                 default: throw error
                 }
             }
         }
         return try self.makeRandom(directory, calls)
+    }
+
+    private static func isThere(_ name: [CChar], _ directory: Int32, _ calls: SystemCalls) -> Bool {
+        (try? calls.info(directory, name)) != nil
     }
 
     /// Whose an open partial file is.
@@ -77,23 +82,29 @@ enum PartialName {
         _ directory: Int32,
         _ calls: SystemCalls
     ) throws(Errno) -> Holder {
-        let info = try calls.info(file)
-        guard info.kind == .file, info.owner == geteuid(), self.lock(file) else { return .taken }
+        guard try calls.info(file).isOurs, self.lock(file) else { return .taken }
         // Between opening and locking a sweep, or the transfer that had it, may have removed or renamed it.
+        guard let there = try self.info(name, ifStill: file, directory, calls) else { return .gone }
+        return there.links == 1 ? .ours(there.size) : .taken
+    }
+
+    /// The status of the open file, if the name still leads to it.
+    static func info(
+        _ name: [CChar],
+        ifStill file: Int32,
+        _ directory: Int32,
+        _ calls: SystemCalls
+    ) throws(Errno) -> FileInfo? {
         do throws(Errno) {
-            let there = try calls.info(directory, name)
-            guard there.inode == info.inode, there.device == info.device else { return .gone }
-            return there.links == 1 ? .ours(there.size) : .taken
+            let (there, open) = (try calls.info(directory, name), try calls.info(file))
+            return there.inode == open.inode && there.device == open.device ? there : nil
         } catch  where error.code == ENOENT {
-            return .gone
+            return nil
         }
     }
 
-    /// False if another transfer has it. A file system without locks (ENOLCK, ENOSYS) cannot tell; the daemon itself lets one
-    /// push to a name run.
-    private static func lock(_ file: Int32) -> Bool {
-        flock(file, LOCK_EX | LOCK_NB) == 0 || Glibc.errno != EWOULDBLOCK
-    }
+    /// False if another transfer has it, and on a file system without locks (ENOLCK), which cannot tell.
+    private static func lock(_ file: Int32) -> Bool { flock(file, LOCK_EX | LOCK_NB) == 0 }
 
     /// Lets the next transfer have it, though the descriptor is still open.
     static func unlock(_ file: Int32) { _ = flock(file, LOCK_UN) }
@@ -108,8 +119,11 @@ enum PartialName {
         do throws(Errno) {
             let flags = self.flags | UInt64(O_CREAT | O_EXCL)
             let file = try calls.openat2(directory, name, flags: flags, mode: 0o600, resolve: .beneathWithoutLinks)
-            // Whoever found it in this moment has it.
-            guard self.lock(file.raw) else { return nil }
+            // Whoever found it in this moment has it. Without locks nobody may find it.
+            if isResumable, !self.lock(file.raw) {
+                if Glibc.errno != EWOULDBLOCK { try calls.unlinkat(directory, name) }
+                return nil
+            }
             return Opened(file: file, name: name, size: 0, isResumable: isResumable)
         } catch  where error.code == EEXIST {
             return nil
@@ -127,7 +141,8 @@ enum PartialName {
 
     /// Removes a partial file, unless a transfer has it.
     ///
-    /// - Parameter before: seconds since 1970; one that was written to since then stays.
+    /// - Parameter before: seconds since 1970; one that was changed since then stays. By ctime, because a file that is about to
+    ///   be published has the mtime of its source.
     /// - Returns: whether it is gone.
     static func remove(
         _ name: [CChar],
@@ -137,7 +152,7 @@ enum PartialName {
     ) throws(Errno) -> Bool {
         do throws(Errno) {
             let there = try calls.info(directory, name)
-            guard there.kind == .file, there.modified.seconds < before else { return false }
+            guard there.kind == .file, there.changed.seconds < before else { return false }
             // Without a right to write, nobody can be writing to it but who has it open; its lock still tells.
             let file = try calls.openat2(
                 directory,

@@ -15,7 +15,8 @@ enum Readahead {
     ///   - count: its bytes.
     static func advise(_ descriptor: Int32, _ offset: Int64, _ count: Int) {
         guard count >= self.least, offset >= 0, offset < Int64.max - Int64(count + self.ahead) else { return }
-        // Advice only: failure changes nothing but speed.
-        _ = posix_fadvise(descriptor, off_t(offset), off_t(count + self.ahead), POSIX_FADV_WILLNEED)
+        // Of a run, what lies between has been asked for by the reads before. Advice only: failure changes nothing but speed.
+        let start = offset == 0 ? 0 : offset + Int64(self.ahead)
+        _ = posix_fadvise(descriptor, off_t(start), off_t(count + (offset == 0 ? self.ahead : 0)), POSIX_FADV_WILLNEED)
     }
 }

@@ -134,10 +134,13 @@ extension RootDirectory {
     ///   - file: opened at `path`.
     ///   - path: where it lies.
     ///   - mode: as ``PartialFile/publish(size:mode:modified:)`` takes it.
-    /// - Throws: `permission`, `inputOutput` and other mapped errors.
-    package func adopt(_ file: SourceFile, at path: RelativePath, mode: UInt32) throws(FerryError) {
+    /// - Returns: false if only its owner may give it that mode; replacing it would.
+    /// - Throws: `inputOutput` and other mapped errors.
+    package func adopt(_ file: SourceFile, at path: RelativePath, mode: UInt32) throws(FerryError) -> Bool {
         let mode = mode & 0o777 & ~self.umask
-        if file.info.mode & 0o777 != mode { try file.setMode(mode) }
+        if file.info.mode & 0o777 != mode {
+            do throws(FerryError) { try file.setMode(mode) } catch  where error.code == .permission { return false }
+        }
         try file.sync()
         do throws(Errno) {
             let directory = try self.openDirectory(path.parent ?? .root)
@@ -145,6 +148,7 @@ extension RootDirectory {
         } catch {
             throw FerryError(error, "sync", path.description)
         }
+        return true
     }
 
     /// Says at once what the rename would say only after the whole transfer.

@@ -96,10 +96,12 @@ package final class FileReceiver {
         var wants: [ChunkID] = []
         var decided = 0
         var read = 0
-        while read < Self.decisionStep, let name = self.undecided.first {
+        // One Wants holds no more names than a Names, or its header would be too long.
+        while read < Self.decisionStep, decided < WireConstants.namesPerFrame, let name = self.undecided.first {
             if self.inPlace.isEmpty, name.offset < self.destination.kept { try self.lookInPlace() }
             self.undecided.removeFirst()
             decided += 1
+            defer { read += self.oldVersion?.takeEffort() ?? 0 }
             if try self.has(name) {
                 self.machine.had(name)
                 self.summary.bytes += UInt64(name.length)
@@ -120,7 +122,10 @@ package final class FileReceiver {
     ///
     /// - Parameter error: why.
     package func abandoned(_ error: FerryError) {
-        self.destination.abandon(keeping: ![.integrity, .inputOutput, .tooLarge].contains(error.code))
+        let isOurs = error.origin == .local
+        self.destination.abandon(
+            keeping: error.code != .integrity && !(isOurs && [.inputOutput, .tooLarge].contains(error.code))
+        )
     }
 
     private func namesReceived(_ names: WireNames) throws(FerryError) {

@@ -15,19 +15,22 @@ import Synchronization
 final class OldVersion {
     /// Bytes kept in memory of what was cut last.
     private static let window = 6 << 20
+    /// Segments that are cut ahead of need, on a thread of their own.
+    private static let depth = 2
     /// Bytes beyond the expected place that are always searched.
     private static let ahead = 2 << 20
     /// Bytes that may be searched further for each byte in which nothing was found since the last find.
     private static let aheadPerMiss: UInt64 = 16
     /// Bytes read for one chunk, at most.
-    private static let step: UInt64 = 8 << 20
+    private static let step: UInt64 = 4 << 20
     /// Chunks whose place is remembered, in each of two generations: 65,536 take about 3 MiB.
     private static let indexLimit = 1 << 16
 
     private let source: SourceFile
     private let parameters: GearChunker.Parameters
-    private var reader: SourceReader
-    /// Of what the reader has cut, in bytes from the file's start.
+    private var segments: Ahead<[SourceReader.Chunk]>
+    private var isAtEnd = false
+    /// Of what was taken from the segments, in bytes from the file's start.
     private var end: UInt64 = 0
     private var recent: [ChunkID: Recent] = [:]
     private var order = CircularBuffer<Recent>()
@@ -36,6 +39,8 @@ final class OldVersion {
     /// How much further on than in the new file chunks lie in this one, by the last find.
     private var shift: Int64 = 0
     private var missed: UInt64 = 0
+    /// Bytes read and hashed since somebody asked.
+    private var effort = 0
 
     private struct Place {
         let offset: UInt64
@@ -60,7 +65,15 @@ final class OldVersion {
         }
         self.source = source
         self.parameters = parameters
-        self.reader = Self.reader(source, from: 0, parameters)
+        self.segments = Self.segments(source, from: 0, parameters)
+    }
+
+    deinit { self.segments.stop() }
+
+    /// Bytes read and hashed since the last call: what the search costs whoever waits.
+    func takeEffort() -> Int {
+        defer { self.effort = 0 }
+        return self.effort
     }
 
     /// Looks for a chunk.
@@ -102,6 +115,7 @@ final class OldVersion {
     }
 
     private func read(_ id: ChunkID, _ place: Place) -> ByteBuffer? {
+        self.effort += Int(place.length)
         var buffer = ByteBufferAllocator().buffer(capacity: Int(place.length))
         var isRight = false
         _ = unsafe buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Int(place.length)) { free in
@@ -117,8 +131,12 @@ final class OldVersion {
 
     /// Cuts the next segment; false at the end of the file, and where it cannot be read.
     private func readOn() -> Bool {
-        guard !self.reader.isAtEnd, let chunks = try? self.reader.next() else { return false }
+        guard !self.isAtEnd, let chunks = self.segments.next() else {
+            self.isAtEnd = true
+            return false
+        }
         for chunk in chunks {
+            self.effort += chunk.length
             let recent = Recent(chunk: chunk, offset: self.end)
             self.recent[chunk.id] = recent
             self.order.append(recent)
@@ -129,7 +147,7 @@ final class OldVersion {
             self.index[chunk.id.key] = Place(offset: self.end, length: UInt32(chunk.length))
             self.end += UInt64(chunk.length)
         }
-        let oldest = self.reader.number - Self.window / self.reader.segmentLength
+        let oldest = (chunks.last?.number ?? 0) - Self.window / SourceReader.segmentLength(self.parameters)
         while let first = self.order.first, first.chunk.number <= oldest {
             self.order.removeFirst()
             // The same chunk may have come again.
@@ -144,15 +162,22 @@ final class OldVersion {
         // Cuts depend on 64 bytes and the shortest chunk: after two chunks they are those of the whole file again.
         let start = expected - min(expected, UInt64(2 * self.parameters.maximum))
         guard start < UInt64(clamping: self.source.info.size) else { return }
-        self.reader = Self.reader(self.source, from: start, self.parameters)
+        self.segments.stop()
+        self.segments = Self.segments(self.source, from: start, self.parameters)
+        self.isAtEnd = false
         self.end = start
         self.recent = [:]
         self.order.removeAll()
     }
 
-    private static func reader(_ source: SourceFile, from: UInt64, _ parameters: GearChunker.Parameters) -> SourceReader
-    {
-        SourceReader(source: Section(source, from: from), parameters: parameters, wantsSHA256: false)
+    private static func segments(
+        _ source: SourceFile,
+        from start: UInt64,
+        _ parameters: GearChunker.Parameters
+    ) -> Ahead<[SourceReader.Chunk]> {
+        var reader = SourceReader(source: Section(source, from: start), parameters: parameters, wantsSHA256: false)
+        // What cannot be read ends it as its end does.
+        return Ahead(depth: self.depth) { reader.isAtEnd ? nil : try? reader.next() }
     }
 
     /// The file from some place on.

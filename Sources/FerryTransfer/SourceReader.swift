@@ -35,10 +35,12 @@ struct SourceReader {
     /// Bytes cut into chunks so far.
     private(set) var size: UInt64 = 0
 
+    static func segmentLength(_ parameters: GearChunker.Parameters) -> Int { max(1 << 20, 2 * parameters.maximum) }
+
     init(source: any ByteSource, parameters: GearChunker.Parameters, wantsSHA256: Bool) {
         self.source = source
         self.chunker = GearChunker(parameters: parameters)
-        self.segmentLength = max(1 << 20, 2 * parameters.maximum)
+        self.segmentLength = Self.segmentLength(parameters)
         self.plain = wantsSHA256 ? StreamDigest() : nil
     }
 

@@ -146,27 +146,20 @@ import Testing
         return sweep.removed
     }
 
-    private func age(_ path: String, to seconds: Int) {
-        let times = [timespec(tv_sec: seconds, tv_nsec: 0), timespec(tv_sec: seconds, tv_nsec: 0)]
-        #expect(utimensat(AT_FDCWD, path, times, 0) == 0)
-    }
+    private let now = Int64(time(nil))
 
     @Test func aSweepRemovesWhatIsOldEnoughWhereverItLies() throws {
         let scratch = try Scratch()
         let root = try scratch.root()
         try root.makeDirectory(RelativePath("a/b/c"), parents: true)
-        for target in ["old", "young", "a/b/c/old"] { try self.keep(root, target) }
-        for directory in ["", "a/b/c/"] {
-            for name in scratch.hidden(directory) { self.age(scratch.full(directory + name), to: 1000) }
-        }
-        // Written to again.
-        try self.keep(root, "young")
+        for target in ["x", "a/b/c/y"] { try self.keep(root, target) }
         try scratch.write("a/b/file", "x")
-        self.age(scratch.full("a/b/file"), to: 1000)
-        #expect(try self.sweep(root, before: 1000) == 0)
-        #expect(try self.sweep(root, before: 1001) == 2)
-        #expect(scratch.hidden("").count == 1)
-        #expect(scratch.hidden("a/b/c/").isEmpty)
+        // About to be published, it has the time of its source already.
+        let times = [timespec(tv_sec: 1000, tv_nsec: 0), timespec(tv_sec: 1000, tv_nsec: 0)]
+        #expect(utimensat(AT_FDCWD, scratch.full(try #require(scratch.hidden("").first)), times, 0) == 0)
+        #expect(try self.sweep(root, before: self.now - 60) == 0)
+        #expect(try self.sweep(root, before: self.now + 60) == 2)
+        #expect(scratch.hidden("").isEmpty && scratch.hidden("a/b/c").isEmpty)
         #expect(scratch.read("a/b/file") == "x")
     }
 
@@ -175,17 +168,51 @@ import Testing
         let root = try scratch.root()
         try self.keep(try outside.root(), "x")
         let foreign = try #require(outside.names().first)
-        self.age(outside.full(foreign), to: 1000)
-        #expect(symlink(outside.full(""), scratch.full("link")) == 0)
+        #expect(symlink(outside.path, scratch.full("link")) == 0)
         #expect(symlink(outside.full(foreign), scratch.full(".ferry-part.0123")) == 0)
         try self.keep(root, "x")
         let running = try root.createPartial(for: RelativePath("x"), makeParents: false)
-        let name = try #require(scratch.hidden("").first { $0 != ".ferry-part.0123" })
-        self.age(scratch.full(name), to: 1000)
-        #expect(try self.sweep(root, before: 2000) == 0)
+        #expect(try self.sweep(root, before: self.now + 60) == 0)
         #expect(outside.names() == [foreign])
         running.keep()
-        self.age(scratch.full(name), to: 1000)
-        #expect(try self.sweep(root, before: 2000) == 1)
+        #expect(try self.sweep(root, before: self.now + 60) == 1)
+    }
+
+    // MARK: Two at once
+
+    /// While one waits for its sync, with the mode of its target already, another comes for the same target.
+    @Test func whatIsAboutToBePublishedIsNotTakenAway() throws {
+        let scratch = try Scratch()
+        let root = try scratch.root()
+        let second = Mutex<PartialFile?>(nil)
+        let script = CallScript { _, call in
+            guard call == .fsync, second.withLock({ $0 == nil }) else { return .proceed }
+            let partial = try? root.createPartial(for: RelativePath("x"), makeParents: false)
+            try? partial?.write("half")
+            second.withLock { $0 = partial }
+            return .proceed
+        }
+        let first = try scratch.root(calls: script.calls).createPartial(for: RelativePath("x"), makeParents: false)
+        try first.write("whole")
+        try first.publish(size: 5, mode: 0o444, modified: nil)
+        #expect(scratch.read("x") == "whole")
+        let other = try #require(second.withLock { $0 })
+        #expect(other.kept == 0)
+        try other.publish(size: 4, mode: 0o644, modified: nil)
+        #expect(scratch.read("x") == "half")
+        #expect(scratch.names() == ["x"])
+    }
+
+    /// Whoever removed the hidden name, and whatever lies there now: it is not published as this transfer's.
+    @Test func aNameThatLeadsElsewhereIsNotPublished() throws {
+        let scratch = try Scratch()
+        try scratch.write("x", "old")
+        let partial = try scratch.root().createPartial(for: RelativePath("x"), makeParents: false)
+        try partial.write("whole")
+        let name = try #require(scratch.hidden("").first)
+        #expect(unlink(scratch.full(name)) == 0)
+        try scratch.write(name, "another's")
+        #expect(failure { try partial.publish(size: 5, mode: 0o644, modified: nil) }?.code == .busy)
+        #expect(scratch.read("x") == "old" && scratch.read(name) == "another's")
     }
 }

@@ -38,7 +38,9 @@ package final class LocalDestination: ByteDestination, Sendable {
     }
 
     package func read(into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(FerryError) {
-        _ = try self.partial.read(into: bytes, at: Int64(clamping: offset))
+        let count = try self.partial.read(into: bytes, at: Int64(clamping: offset))
+        // Somebody else cut the file: what is missing must not pass for what lay in this memory before.
+        for index in count..<bytes.count { bytes[index] = 0 }
     }
 
     package func commit(size: UInt64) throws(FerryError) -> String? {

@@ -104,10 +104,13 @@ package final class PullRequest: FrameOperation {
             throw FerryError(.violation, "the daemon announced a file of \(ready.size) bytes, more than any file holds")
         }
         if ready.unchanged {
-            guard let old = self.old, old.skipsUnchanged else {
+            guard let old = self.old, old.skipsUnchanged,
+                try old.file.info.isUnchanged(size: ready.size, modified: ready.metadata.modified())
+            else {
                 throw FerryError(.violation, "the daemon calls a file unchanged that it was to send")
             }
-            try old.root.adopt(old.file, at: old.path, mode: ready.metadata.mode)
+            // The mode of somebody else's file is theirs to change; what was asked for, the content, is in place.
+            _ = try old.root.adopt(old.file, at: old.path, mode: ready.metadata.mode)
             self.state = .unchanged(old.file.info)
             return
         }

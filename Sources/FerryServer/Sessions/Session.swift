@@ -247,7 +247,8 @@ package final class Session: FrameReceiver {
     /// What one transfer may hold, in bytes: a window of blocks on its way, and the blocks being written, or the segments
     /// read and the queue towards the kernel.
     private func transferMemory(_ request: Request) -> Int {
-        let own = if case .pull = request { 16 << 20 } else { 8 << 20 }
+        // A push may search an old version: its window, segments ahead, and where its chunks lie.
+        let own = if case .pull = request { 16 << 20 } else { 24 << 20 }
         return self.limits.blockWindow + own
     }
 

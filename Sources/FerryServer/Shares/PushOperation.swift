@@ -33,8 +33,7 @@ final class PushOperation: FrameOperation {
         let location = try self.access.locate(self.request.path, .write).followingLink()
         // What a user may not read must not be guessed either, by asking whether the daemon has it.
         let old = location.granted.contains(.read) ? try? location.root.openForReading(location.path) : nil
-        if let old, try self.isUnchanged(old) {
-            try location.root.adopt(old, at: location.path, mode: self.mode)
+        if let old, try self.isUnchanged(old), try location.root.adopt(old, at: location.path, mode: self.mode) {
             self.unchanged = .unchanged(old.info)
             sink.send(.ready(unchanged: true))
             sink.send(.finished())

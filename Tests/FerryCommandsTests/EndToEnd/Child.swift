@@ -58,11 +58,14 @@ final class Child: Sendable {
         return -1
     }
 
+    var isOver: Bool { self.hasEnded.isStored }
+
     /// Nothing is sent to a process that has ended, whose id may be another's.
     func send(_ signal: Int32) { self.hasEnded.unlessStored { kill(self.process, signal) } }
 
     private final class Ended: Sendable {
         private let value = Mutex(false)
+        var isStored: Bool { self.value.withLock { $0 } }
         func store() { self.value.withLock { $0 = true } }
         func unlessStored(_ act: () -> Void) { self.value.withLock { if !$0 { act() } } }
     }

@@ -32,6 +32,7 @@ final class TestDaemon: Sendable {
 
     /// The daemon's process.
     var process: Int32 { self.daemon.process }
+    var child: Child { self.daemon }
 
     /// Starts a daemon with the share `inbox`, logs alice in as `nas`, runs `body`, and ends the daemon.
     ///
@@ -140,6 +141,26 @@ final class TestDaemon: Sendable {
     /// Runs an administrator's command on the daemon.
     func ferryd(_ arguments: String...) async throws -> Outcome {
         try await self.run("ferryd", arguments + ["--state", self.directory + "/state"])
+    }
+
+    /// Runs `body` with the daemon, or, where it was killed, with another one in its place.
+    func again(isKilled: Bool, _ body: () async throws -> Void) async throws {
+        guard isKilled else { return try await body() }
+        self.kill()
+        _ = await self.stop()
+        let pipe = Pipe()
+        let daemon = try Child(
+            "ferryd",
+            ["serve", "--state", self.directory + "/state", "--listen", "127.0.0.1:\(self.port)"],
+            environment: [:],
+            directory: self.directory,
+            errors: pipe.fileHandleForWriting
+        )
+        try pipe.fileHandleForWriting.close()
+        _ = try await Watcher(pipe.fileHandleForReading).text(matching: " info ready ")
+        try await body()
+        daemon.send(SIGTERM)
+        #expect(await daemon.status() == 0)
     }
 
     /// Runs `ferry`.

@@ -4,6 +4,7 @@ import FerryFiles
 import FerryProtocol
 import FerryTestKit
 import FerryTransfer
+import FerryWire
 import Foundation
 import Testing
 
@@ -122,6 +123,31 @@ import Testing
             try pair.run(&generator)
             #expect(destination.committed == new, "seed \(seed)")
         }
+    }
+
+    /// However many names are open at once, each answer fits a header, and no piece of work is long.
+    @Test func manySmallNamesAreDecidedInSeveralAnswers() throws {
+        let receiver = FileReceiver(
+            destination: MemoryDestination(),
+            announcedSize: nil,
+            old: try self.file(self.random(32 << 20, 30)),
+            limits: FrameLimits()
+        )
+        let sink = MemorySink()
+        for frame in 0..<4 {
+            let ids = (0..<1024).map { number in
+                withUnsafeBytes(of: frame << 16 | number) { ChunkID(hashing: $0) }
+            }
+            let lengths = [UInt32](repeating: 1 << 10, count: 1024)
+            try receiver.received(.names(ids: ChunkID.pack(ids), lengths: lengths, average: 16 << 10), sink: sink)
+        }
+        while try receiver.proceed(sink: sink) == .more {}
+        var decided = 0
+        for frame in sink.frames {
+            _ = try frame.encoded()
+            if case .wants(let wants) = frame.body { decided += Int(wants.decided) }
+        }
+        #expect(decided == 4096 && sink.frames.count > 4)
     }
 
     // MARK: The old version changes meanwhile
