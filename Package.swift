@@ -135,7 +135,11 @@ let package = Package(
             exclude: ["Corpus"],
             swiftSettings: house
         ),
-        .testTarget(name: "FerryWireTests", dependencies: ["FerryTestKit", "FerryErrors", "FerryWire", nio], swiftSettings: house),
+        .testTarget(
+            name: "FerryWireTests",
+            dependencies: ["FerryTestKit", "FerryErrors", "FerryWire", nio],
+            swiftSettings: house
+        ),
         .testTarget(
             name: "FerryChunkingTests",
             dependencies: ["FerryTestKit", "FerryErrors", "FerryChunking", "CZlib", crypto],
@@ -169,7 +173,8 @@ let package = Package(
         ),
         .testTarget(
             name: "FerryServerTests",
-            dependencies: ["FerryTestKit", 
+            dependencies: [
+                "FerryTestKit",
                 "FerryErrors", "FerryWire", "FerryChunking", "FerryCatalog", "FerryFiles", "FerryProtocol",
                 "FerryTransfer", "FerryTransport",
                 "FerryServer", nio, posix, ssl, logging, concurrency, yams,

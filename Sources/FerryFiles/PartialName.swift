@@ -141,9 +141,14 @@ enum PartialName {
 
     /// Removes a partial file, unless a transfer has it.
     ///
-    /// - Parameter before: seconds since 1970; one that was changed since then stays. By ctime, because a file that is about to
-    ///   be published has the mtime of its source.
+    /// - Parameters:
+    ///   - name: hidden.
+    ///   - directory: where it lies, open.
+    ///   - calls: for tests.
+    ///   - before: seconds since 1970; one that was changed since then stays. By ctime, because a file that is about to be
+    ///     published has the mtime of its source.
     /// - Returns: whether it is gone.
+    /// - Throws: what the file system fails with.
     static func remove(
         _ name: [CChar],
         _ directory: Int32,

@@ -21,6 +21,7 @@ final class BreakingRelay: Sendable {
     ///   - target: a port of this machine.
     ///   - limit: bytes after which a connection breaks.
     ///   - isStalling: whether it then stays open and passes nothing, until ``end()``.
+    /// - Throws: if there is no port left.
     init(to target: Int, breakingAfter limit: Int, stalling isStalling: Bool = false) throws {
         (self.listener, self.port) = try Loopback.listen()
         self.limit = limit

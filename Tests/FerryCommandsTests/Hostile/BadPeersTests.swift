@@ -98,11 +98,11 @@ import Testing
 
     /// What a half-closed connection was doing is cancelled, whatever that was.
     @Test func thoseThatCloseTheirHalf() async throws {
-        try await Besieged.with(["FERRY_LIMITS_MEMORY": "64MiB", "FERRY_LIMITS_WINDOW": "16MiB"]) { daemon in
+        try await Besieged.with(["FERRY_LIMITS_MEMORY": "80MiB", "FERRY_LIMITS_WINDOW": "16MiB"]) { daemon in
             try await daemon.withstand {
                 let chunks = WireChunk.cut(Array(TestDaemon.noise(300_000)))
                 for state in 0..<8 {
-                    // Two transfers of 24 and 32 MiB fill the budget, so that a third waits for its turn.
+                    // Two pushes of 40 MiB each fill the budget, so that a third waits for its turn.
                     let others = try await [daemon.logIn(), daemon.logIn()]
                     if state == 7 {
                         for (number, other) in others.enumerated() {

@@ -143,7 +143,7 @@ import Testing
         #expect(
             output.text == #"""
                 {"bytes":3,"direction":"pull","event":"transfer","local":"a\\xFF\\\\","path":"nas:inbox/x",\#
-                "savedBytes":0,"seconds":0.123457,"wireBytes":0}
+                "savedBytes":0,"seconds":0.123457,"unchanged":false,"wireBytes":0}
                 error: ferry: nas:inbox/x: no "x"; look
                 {"code":"not-found","event":"error","exit":6,"local":"a\\xFF\\\\","message":"no \"x\"",\#
                 "origin":"remote","path":"nas:inbox/x","remedy":"look"}
