@@ -16,6 +16,7 @@ package final class ProgressLine: Reporter {
         var doneBytes: UInt64 = 0
         var movedBytes: UInt64 = 0
         var wireBytes: UInt64 = 0
+        var savedBytes: UInt64 = 0
         var name = ""
         var size: UInt64?
         var current = TransferSummary()
@@ -31,6 +32,7 @@ package final class ProgressLine: Reporter {
             self.doneBytes = self.doneBytes.adding(max(self.size ?? 0, summary.bytes))
             self.movedBytes += summary.bytes
             self.wireBytes += summary.wireBytes
+            self.savedBytes += summary.savedBytes
             self.current = TransferSummary()
             self.size = nil
         }
@@ -142,7 +144,8 @@ package final class ProgressLine: Reporter {
             total: state.total,
             rate: state.meter.rate(moved, at: now),
             remaining: state.total.flatMap { state.meter.remaining($0 > done ? $0 - done : 0, from: moved, at: now) },
-            ratio: Amounts.ratio(bytes: moved, wireBytes: state.wireBytes + state.current.wireBytes)
+            ratio: Amounts.ratio(bytes: moved, wireBytes: state.wireBytes + state.current.wireBytes),
+            saved: state.savedBytes + state.current.savedBytes
         )
         self.write("\r" + text.line(columns: self.columns()) + "\u{1B}[K")
     }

@@ -15,6 +15,8 @@ package struct ProgressText: Sendable, Equatable {
     package var remaining: Double?
     /// Bytes of files per byte that travelled.
     package var ratio: Double?
+    /// Bytes that did not have to travel; shown where there are some.
+    package var saved: UInt64
 
     package init(
         name: String,
@@ -24,7 +26,8 @@ package struct ProgressText: Sendable, Equatable {
         total: UInt64?,
         rate: Double,
         remaining: Double?,
-        ratio: Double?
+        ratio: Double?,
+        saved: UInt64 = 0
     ) {
         self.name = name
         self.index = index
@@ -34,6 +37,7 @@ package struct ProgressText: Sendable, Equatable {
         self.rate = rate
         self.remaining = remaining
         self.ratio = ratio
+        self.saved = saved
     }
 
     /// Columns that the name keeps before other parts are left out.
@@ -41,13 +45,14 @@ package struct ProgressText: Sendable, Equatable {
 
     /// The line, in fewer than `columns` columns so that the cursor never wraps.
     ///
-    /// Where it is narrow the ratio goes first, then the time to go, then the rate; the name is shortened in its middle.
+    /// Where it is narrow the ratio goes first, then what was saved, the time to go, then the rate; the name is shortened in its middle.
     ///
     /// - Parameter columns: of the window.
     /// - Returns: One line.
     package func line(columns: Int) -> String {
         let space = max(0, columns - 1)
-        var parts = [self.done, Amounts.rate(self.rate), self.eta, "ratio \(Amounts.shown(self.ratio))"]
+        let saved = self.saved > 0 ? "saved \(Amounts.bytes(self.saved))" : nil
+        var parts = [self.done, Amounts.rate(self.rate), self.eta, saved, "ratio \(Amounts.shown(self.ratio))"]
         let head = self.count > 1 ? "[\(self.index)/\(self.count)] " : ""
         while true {
             let tail = parts.compactMap { $0 }.map { "  " + $0 }.joined()

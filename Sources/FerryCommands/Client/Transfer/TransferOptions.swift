@@ -17,7 +17,7 @@ struct TransferOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp("Bytes per second at most, each way: 500000, 512KiB or 10M.", valueName: "rate"),
-        transform: { try RateArgument($0, least: 1 << 10) }
+        transform: { try RateArgument($0, least: 8 << 10) }
     )
     var limitRate: RateArgument?
 

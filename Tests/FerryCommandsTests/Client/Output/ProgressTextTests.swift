@@ -24,6 +24,14 @@ import Testing
         #expect(single.line(columns: 120) == "disk.img  1.2 GB  512 MB/s  ratio 1.83")
     }
 
+    @Test func tellsWhatWasSaved() {
+        var text = self.text
+        text.saved = 700_000_000
+        let line = "[2/5] disk.img  44%  1.2 GB of 2.7 GB  512 MB/s  ETA 0:03  saved 700 MB"
+        #expect(text.line(columns: 120) == line + "  ratio 1.83")
+        #expect(text.line(columns: line.utf8.count + 1) == line)
+    }
+
     @Test func leavesOutWhatDoesNotFit() {
         #expect(self.text.line(columns: 70).hasSuffix("ratio 1.83"))
         #expect(self.text.line(columns: 69) == "[2/5] disk.img  44%  1.2 GB of 2.7 GB  512 MB/s  ETA 0:03")
