@@ -101,12 +101,12 @@ package final class FileReceiver {
             if self.inPlace.isEmpty, name.offset < self.destination.kept { try self.lookInPlace() }
             self.undecided.removeFirst()
             decided += 1
-            defer { read += self.oldVersion?.takeEffort() ?? 0 }
+            // Looking for what is lacked costs as much as taking what is had.
+            defer { read += name.length + (self.oldVersion?.takeEffort() ?? 0) }
             if try self.has(name) {
                 self.machine.had(name)
                 self.summary.bytes += UInt64(name.length)
                 self.summary.savedBytes += UInt64(name.length)
-                read += name.length
             } else {
                 try self.machine.lacked(name)
                 wants.append(name.id)

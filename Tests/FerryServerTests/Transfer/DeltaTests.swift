@@ -150,6 +150,29 @@ import Testing
         #expect(decided == 4096 && sink.frames.count > 4)
     }
 
+    /// Each that rests has read ahead and waits; none may keep a thread that another one needs. Only the long count comes to
+    /// more than the system gives a process (255).
+    @Test func manyThatRestKeepNobodyFromGoingOn() throws {
+        let bytes = self.random(4 << 20, 31)
+        let old = try self.file(bytes)
+        var resting: [FileReceiver] = []
+        for _ in 0..<Soak.count(8, soak: 300) {
+            let receiver = FileReceiver(
+                destination: MemoryDestination(),
+                announcedSize: nil,
+                old: old,
+                limits: FrameLimits()
+            )
+            let sink = MemorySink()
+            let name = ChunkID.pack([bytes.prefix(20_000).withUnsafeBytes { ChunkID(hashing: $0) }])
+            try receiver.received(.names(ids: name, lengths: [20_000], average: 16 << 10), sink: sink)
+            _ = try receiver.proceed(sink: sink)
+            resting.append(receiver)
+        }
+        #expect(try self.transfer(bytes, over: old) == 0)
+        withExtendedLifetime(resting) {}
+    }
+
     // MARK: The old version changes meanwhile
 
     @Test(arguments: [0, 1 << 20]) func anOldVersionThatIsTruncatedMeanwhileIsNotBelieved(_ size: Int) throws {
