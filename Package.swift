@@ -142,7 +142,7 @@ let package = Package(
         ),
         .testTarget(
             name: "FerryChunkingTests",
-            dependencies: ["FerryTestKit", "FerryErrors", "FerryChunking", "CZlib", crypto],
+            dependencies: ["FerryTestKit", "FerryErrors", "FerryChunking", crypto],
             exclude: ["Golden"],
             swiftSettings: house
         ),

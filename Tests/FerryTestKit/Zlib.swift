@@ -49,8 +49,8 @@ package enum ReferenceZlib {
         return (0..<4).map { UInt8(truncatingIfNeeded: sum >> (24 - 8 * $0)) }
     }
 
-    /// A valid zlib stream below 1 MiB that inflates to `mebibytes` MiB of zeros, a multiple of 64; made in pieces, so
-    /// that it costs little.
+    /// A valid zlib stream that inflates to `mebibytes` MiB of zeros, less than 64 or a multiple of it; made in pieces, so that it
+    /// costs little. For 1 GiB it is below 1 MiB.
     package static func bomb(mebibytes: Int) -> [UInt8]? {
         var stream = z_stream()
         let size = Int32(MemoryLayout<z_stream>.size)
@@ -58,7 +58,8 @@ package enum ReferenceZlib {
             return nil
         }
         defer { deflateEnd(&stream) }
-        var zeros = [UInt8](repeating: 0, count: 64 << 20)
+        let mebibytesOfPiece = min(64, mebibytes)
+        var zeros = [UInt8](repeating: 0, count: mebibytesOfPiece << 20)
         var piece = [UInt8](repeating: 0, count: 1 << 17)
         let length = zeros.withUnsafeMutableBufferPointer { zeros in
             piece.withUnsafeMutableBufferPointer { piece in
@@ -72,7 +73,7 @@ package enum ReferenceZlib {
         guard let length else { return nil }
         // After a full flush a piece refers to nothing before it, so that it can be repeated; then an empty last block.
         var output: [UInt8] = [0x78, 0xDA]
-        for _ in 0..<(mebibytes / 64) { output += piece.prefix(length) }
+        for _ in 0..<(mebibytes / mebibytesOfPiece) { output += piece.prefix(length) }
         output += [0x03, 0x00]
         // Adler-32 of n zeros: the low sum stays 1, the high one counts them.
         let high = UInt32((mebibytes << 20) % 65_521)

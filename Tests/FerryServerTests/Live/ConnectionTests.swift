@@ -356,36 +356,16 @@ import Testing
         }
     }
 
-    @Test func transfersWaitForTheMemoryBudgetAndAllGetTheirTurn() async throws {
+    /// Clients, and a budget that has room for one transfer or two at once.
+    @Test(arguments: [(6, 16), (64, 64)])
+    func transfersWaitForTheMemoryBudgetAndAllGetTheirTurn(_ clients: Int, _ mebibytes: Int) async throws {
         try await LiveDaemon.run { settings in
-            // Room for one transfer with its window of 4 MiB.
-            settings.limits.memory = 16 << 20
+            settings.limits.memory = mebibytes << 20
         } _: { daemon in
             var generator = SeededGenerator(seed: 44)
-            let bytes = generator.bytes(500_000)
+            let bytes = generator.bytes(300_000)
             try await withThrowingTaskGroup { group in
-                for number in 0..<6 {
-                    group.addTask {
-                        let client = try await RawClient.logIn(daemon)
-                        try await client.push(bytes, to: "inbox/\(number)")
-                        #expect(try await client.pull("inbox/\(number)") == bytes)
-                        await client.close()
-                    }
-                }
-                try await group.waitForAll()
-            }
-        }
-    }
-
-    /// 64 clients under a budget for five transfers: all are served, and no byte is granted twice.
-    @Test func manyClientsAtOnceStayInTheBudget() async throws {
-        try await LiveDaemon.run { settings in
-            settings.limits.memory = 64 << 20
-        } _: { daemon in
-            var generator = SeededGenerator(seed: 46)
-            let bytes = generator.bytes(200_000)
-            try await withThrowingTaskGroup { group in
-                for number in 0..<64 {
+                for number in 0..<clients {
                     group.addTask {
                         let client = try await RawClient.logIn(daemon)
                         try await client.push(bytes, to: "inbox/\(number)")
