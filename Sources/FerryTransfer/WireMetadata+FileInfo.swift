@@ -33,10 +33,10 @@ extension FileInfo {
 }
 
 extension TransferSummary {
-    /// Of a transfer that was not necessary.
-    package static func unchanged(_ info: FileInfo) -> TransferSummary {
+    /// Of a transfer that was not necessary, because `bytes` were in place.
+    package static func unchanged(_ bytes: UInt64) -> TransferSummary {
         var summary = TransferSummary()
-        summary.bytes = UInt64(clamping: info.size)
+        summary.bytes = bytes
         summary.savedBytes = summary.bytes
         summary.isUnchanged = true
         return summary

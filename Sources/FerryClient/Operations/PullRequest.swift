@@ -35,7 +35,7 @@ package final class PullRequest: FrameOperation {
         case asked
         case receiving(FileReceiver)
         /// There is nothing to move; the daemon has yet to say that it is finished.
-        case unchanged(FileInfo)
+        case unchanged(bytes: UInt64)
         case finished(TransferSummary)
     }
 
@@ -90,8 +90,8 @@ package final class PullRequest: FrameOperation {
         case (.ready(let ready), .asked) where !self.isReady:
             self.isReady = true
             try self.readied(ready)
-        case (.finished, .unchanged(let info)):
-            self.state = .finished(.unchanged(info))
+        case (.finished, .unchanged(let bytes)):
+            self.state = .finished(.unchanged(bytes))
         case (_, .receiving(let receiver)):
             try receiver.received(frame, sink: sink)
         default:
@@ -111,7 +111,7 @@ package final class PullRequest: FrameOperation {
             }
             // The mode of somebody else's file is theirs to change; what was asked for, the content, is in place.
             _ = try old.root.adopt(old.file, at: old.path, mode: ready.metadata.mode)
-            self.state = .unchanged(old.file.info)
+            self.state = .unchanged(bytes: ready.size)
             return
         }
         self.state = .receiving(

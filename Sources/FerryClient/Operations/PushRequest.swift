@@ -83,11 +83,7 @@ package final class PushRequest: FrameOperation {
         case (.failure(let failure), _): throw FerryError(peer: failure)
         case (.ready(let ready), .asked): try self.readied(ready)
         case (.finished, .unchanged):
-            var summary = TransferSummary()
-            summary.bytes = self.size ?? 0
-            summary.savedBytes = summary.bytes
-            summary.isUnchanged = true
-            self.state = .finished(summary)
+            self.state = .finished(.unchanged(self.size ?? 0))
         case (_, .sending(let sender)): try sender.received(frame)
         default: throw FerryError(.violation, "the daemon answered a push with something else")
         }

@@ -66,11 +66,7 @@ extension Setting {
             isList: true,
             apply: { texts, settings throws(SettingFault) in
                 var rates: [ListenerRate] = []
-                for text in texts {
-                    let rate: ListenerRate
-                    do throws(SettingFault) { rate = try ListenerRate(text) } catch {
-                        throw SettingFault("`\(Escaping.escape(text))`: \(error.reason)", remedy: error.remedy)
-                    }
+                for rate in try self.elements(texts, ListenerRate.init) {
                     guard !rates.contains(where: { $0.address == rate.address }) else {
                         throw SettingFault("`\(rate.address)` is listed twice")
                     }

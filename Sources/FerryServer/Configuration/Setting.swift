@@ -149,11 +149,7 @@ extension Setting {
             isList: true,
             apply: { texts, settings throws(SettingFault) in
                 var addresses: [ListenAddress] = []
-                for text in texts {
-                    let address: ListenAddress
-                    do throws(SettingFault) { address = try ListenAddress(text) } catch {
-                        throw SettingFault("`\(Escaping.escape(text))`: \(error.reason)", remedy: error.remedy)
-                    }
+                for address in try self.elements(texts, ListenAddress.init) {
                     if localOnly, !address.isLocal {
                         throw SettingFault(
                             "`\(address)` can be reached from other machines, and is not to be served without TLS",
@@ -171,6 +167,19 @@ extension Setting {
             isNumber: false,
             show: { $0[keyPath: field].map(\.description) }
         )
+    }
+
+    typealias Parse<Element> = (String) throws(SettingFault) -> Element
+
+    /// Parses the elements of a list, and names the one that is wrong.
+    static func elements<Element>(_ texts: [String], _ parse: Parse<Element>) throws(SettingFault) -> [Element] {
+        var elements: [Element] = []
+        for text in texts {
+            do throws(SettingFault) { elements.append(try parse(text)) } catch {
+                throw SettingFault("`\(Escaping.escape(text))`: \(error.reason)", remedy: error.remedy)
+            }
+        }
+        return elements
     }
 
     private static func check<Value: Comparable>(

@@ -36,7 +36,7 @@ final class PullOperation: FrameOperation {
         let source = try location.root.openForReading(location.path)
         let (metadata, size) = (WireMetadata(source.info), UInt64(clamping: source.info.size))
         if try self.isUnchanged(source) {
-            self.unchanged = .unchanged(source.info)
+            self.unchanged = .unchanged(size)
             sink.send(.ready(metadata: metadata, size: size, unchanged: true))
             sink.send(.finished())
             return .finished

@@ -34,7 +34,7 @@ final class PushOperation: FrameOperation {
         // What a user may not read must not be guessed either, by asking whether the daemon has it.
         let old = location.granted.contains(.read) ? try? location.root.openForReading(location.path) : nil
         if let old, try self.isUnchanged(old), try location.root.adopt(old, at: location.path, mode: self.mode) {
-            self.unchanged = .unchanged(old.info)
+            self.unchanged = .unchanged(self.request.size)
             sink.send(.ready(unchanged: true))
             sink.send(.finished())
             return .finished
