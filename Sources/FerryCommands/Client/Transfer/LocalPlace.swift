@@ -25,12 +25,13 @@ struct LocalPlace {
             )
         }
         self.directory = try RootDirectory(path: path.directory.bytes)
-        Self.sweep(self.directory)
         self.name = try RelativePath(path.fileName ?? [])
     }
 
-    /// What pulls into this directory left behind, and nobody took up for a week, is removed.
-    private static func sweep(_ directory: RootDirectory) {
+    /// What pulls into a directory left behind, and nobody took up for a week, is removed. That this cannot be done is told by
+    /// the pull itself.
+    static func sweep(_ directory: LocalPath) {
+        guard let directory = try? RootDirectory(path: directory.bytes) else { return }
         let before = Int64(Date.now.timeIntervalSince1970) - 7 * 86_400
         guard var sweep = try? PartialSweep(directory, before: before, descends: false) else { return }
         while sweep.proceed() {}

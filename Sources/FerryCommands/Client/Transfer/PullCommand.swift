@@ -49,6 +49,10 @@ struct PullCommand: AsyncParsableCommand {
             }
             let sources = try self.operands.dropLast().map(Operand.remote)
             let plan = try PullPlan(sources, to: target, kind: try Self.kind(of: target))
+            let directories = plan.items.compactMap { item in
+                if case .file(let path) = item.target { path.directory } else { nil }
+            }
+            for directory in Set(directories) { LocalPlace.sweep(directory) }
             return plan.items.map { PullTransfer(item: $0) }
         }
     }
