@@ -101,9 +101,11 @@ package final class FileReceiver {
             if self.inPlace.isEmpty, name.offset < self.destination.kept { try self.lookInPlace() }
             self.undecided.removeFirst()
             decided += 1
-            // Looking for what is lacked costs as much as taking what is had.
-            defer { read += name.length + (self.oldVersion?.takeEffort() ?? 0) }
-            if try self.has(name) {
+            let isLookedAt = !self.inPlace.isEmpty
+            let isHere = try self.has(name)
+            // Where something else lies in its place, looking costs as much as taking it, and a search costs what it read.
+            read += (isHere || isLookedAt ? name.length : 0) + (self.oldVersion?.takeEffort() ?? 0)
+            if isHere {
                 self.machine.had(name)
                 self.summary.bytes += UInt64(name.length)
                 self.summary.savedBytes += UInt64(name.length)

@@ -159,7 +159,9 @@ import Testing
             // A dying daemon may still accept, and then hang up.
             #expect(text.contains("ferry: nas:inbox/last: "))
             #expect(text.contains("ferry: nas:inbox/very-last: not transferred"))
-            #expect(try daemon.names(in: daemon.here + "/dir") == ["small"])
+            // What had come of the other waits, hidden, for the same command.
+            let names = try daemon.names(in: daemon.here + "/dir").filter { !$0.hasPrefix(".ferry-part.") }
+            #expect(names == ["small"])
         }
     }
 
