@@ -90,6 +90,13 @@ final class Interruption: Sendable {
         }
     }
 
+    /// Leaves the end to an interruption that has begun: what fails now fails because of it, and must not decide how the
+    /// process ends. Returns at once if there is none, or when its cleaning up hangs.
+    func standAside() async {
+        guard self.state.withLock({ $0.isInterrupted }) else { return }
+        try? await Task.sleep(for: .seconds(30))
+    }
+
     /// The work is done; nothing is to be cleaned up any more.
     func forget(_ key: Int) { self.state.withLock { $0.cleanups[key] = nil } }
 }

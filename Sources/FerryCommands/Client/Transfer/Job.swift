@@ -56,6 +56,7 @@ struct Job {
                 try reporter.finished(label, summary, seconds: (ContinuousClock.now - began).inSeconds)
                 if self.printsSums, let sum = summary.sha256 { try Self.print(sum, transfer) }
             } catch {
+                await self.context.interruption.standAside()
                 let error = FerryError.shaping(error)
                 reporter.failed(label, error)
                 totals.failed += 1
