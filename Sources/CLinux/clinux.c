@@ -35,11 +35,23 @@ int ferry_start_writeback(int descriptor, int64_t offset, int64_t count) {
     return sync_file_range(descriptor, offset, count, SYNC_FILE_RANGE_WRITE) < 0 ? -errno : 0;
 }
 
-int ferry_reopen_direct(int descriptor) {
+static int reopen(int descriptor, int flags) {
     char path[32];
     snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);
-    int direct = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC);
-    return direct < 0 ? -errno : direct;
+    int again = open(path, flags | O_CLOEXEC);
+    return again < 0 ? -errno : again;
+}
+
+int ferry_reopen_direct(int descriptor) { return reopen(descriptor, O_WRONLY | O_DIRECT); }
+
+int ferry_reopen_reading(int descriptor) {
+    int direct = reopen(descriptor, O_RDONLY | O_DIRECT);
+    return direct == -EINVAL ? reopen(descriptor, O_RDONLY) : direct;
+}
+
+int ferry_stop_direct(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    return flags >= 0 && flags & O_DIRECT && fcntl(descriptor, F_SETFL, flags & ~O_DIRECT) == 0;
 }
 
 void ferry_raise_file_limit(void) {

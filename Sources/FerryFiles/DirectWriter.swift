@@ -55,35 +55,38 @@ import Glibc
     }
 
     /// Collects `bytes`, which ``lead(_:_:)`` allowed, and writes each block that is full; what is aligned as it lies in
-    /// memory is written from there.
+    /// memory is written from there, behind what is collected.
     func append(_ bytes: UnsafeRawBufferPointer, at offset: Int64, calls: SystemCalls) throws(Errno) {
+        if self.count == 0 { self.start = offset }
         var rest = unsafe bytes
-        if self.count == 0 {
-            let whole = unsafe self.alignedLength(bytes)
-            if whole > 0 {
-                let aligned = unsafe UnsafeRawBufferPointer(rebasing: bytes.prefix(whole))
-                unsafe try self.write(aligned, at: offset, calls)
-                unsafe rest = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(whole))
-            }
-            self.start = offset + Int64(whole)
-        }
         while unsafe !rest.isEmpty {
-            let taken = min(rest.count, Self.blockLength - self.count)
+            let beyond = self.count % Int(Self.alignment)
+            let missing = beyond == 0 ? 0 : min(rest.count, Int(Self.alignment) - beyond)
+            let whole = unsafe self.alignedLength(UnsafeRawBufferPointer(rebasing: rest.dropFirst(missing)))
+            let taken = whole > 0 ? missing : min(rest.count, Self.blockLength - self.count)
             // SAFETY: taken is at most what is left of both.
             let target = unsafe UnsafeMutableRawBufferPointer(rebasing: self.block[self.count..<(self.count + taken)])
             unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: rest.prefix(taken)))
-            unsafe rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(taken))
             self.count += taken
-            guard self.count == Self.blockLength else { continue }
-            unsafe try self.write(UnsafeRawBufferPointer(self.block), at: self.start, calls)
-            self.start += Int64(Self.blockLength)
+            unsafe rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(taken))
+            guard whole > 0 || self.count == Self.blockLength else { continue }
+            let collected = unsafe UnsafeRawBufferPointer(rebasing: self.block.prefix(self.count))
+            let aligned = unsafe UnsafeRawBufferPointer(rebasing: rest.prefix(whole))
+            unsafe try self.write(collected, aligned, at: self.start, calls)
+            unsafe rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(whole))
+            self.start += Int64(self.count + whole)
             self.count = 0
         }
     }
 
-    private func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64, _ calls: SystemCalls) throws(Errno) {
+    private func write(
+        _ collected: UnsafeRawBufferPointer,
+        _ aligned: UnsafeRawBufferPointer,
+        at offset: Int64,
+        _ calls: SystemCalls
+    ) throws(Errno) {
         do throws(Errno) {
-            unsafe try calls.pwriteFully(self.descriptor.raw, bytes, at: offset)
+            unsafe try calls.pwriteFully(self.descriptor.raw, collected, aligned, at: offset)
         } catch {
             self.isRefused = error.code == EINVAL
             throw error
@@ -110,7 +113,7 @@ import Glibc
         if whole > 0, !self.isRefused {
             let pages = unsafe UnsafeRawBufferPointer(rebasing: self.block.prefix(whole))
             do throws(Errno) {
-                unsafe try self.write(pages, at: self.start, calls)
+                unsafe try self.write(pages, UnsafeRawBufferPointer(start: nil, count: 0), at: self.start, calls)
                 done = whole
             } catch {
                 guard self.isRefused else { throw error }

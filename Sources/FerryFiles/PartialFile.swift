@@ -23,8 +23,8 @@ package final class PartialFile: Sendable {
     private let calls: SystemCalls
     private let directory: Descriptor
     private let opened: PartialName.Opened
-    /// Bytes that an earlier transfer to this target may have left; they are to be read and hashed before they count.
-    package let kept: Int64
+    /// What an earlier transfer to this target may have left; to be read and hashed before it counts.
+    package let kept: KeptFile?
     private let isOpen = Atomic<Bool>(true)
     /// What was written since writeback was last started.
     private let unstarted = Mutex(WrittenRange())
@@ -54,7 +54,9 @@ package final class PartialFile: Sendable {
     ) throws(Errno) {
         let name = PartialName.following(target, owner: owner)
         self.opened = try PartialName.open(name, in: directory.raw, calls: calls)
-        self.kept = self.opened.size
+        self.kept =
+            self.opened.size > 0
+            ? KeptFile(self.opened.file.raw, size: self.opened.size, description: description, calls: calls) : nil
         self.directory = directory
         self.target = target
         self.description = description

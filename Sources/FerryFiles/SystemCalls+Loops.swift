@@ -32,4 +32,33 @@ extension SystemCalls {
             done += count
         }
     }
+
+    /// Writes all of `first` and then of `second` at `offset`: in one call, unless the kernel takes less.
+    func pwriteFully(
+        _ descriptor: Int32,
+        _ first: UnsafeRawBufferPointer,
+        _ second: UnsafeRawBufferPointer,
+        at offset: Int64
+    ) throws(Errno) {
+        let total = first.count + second.count
+        guard offset >= 0, !offset.addingReportingOverflow(Int64(total)).overflow else { throw Errno(EFBIG) }
+        let done = try self.attempt(.pwrite, descriptor, count: total) { count in
+            // A test that wants fewer gets some of the first.
+            guard count == total else {
+                return unsafe Self.result(Glibc.pwrite(descriptor, first.baseAddress, min(count, first.count), off_t(offset)))
+            }
+            var parts = unsafe [first, second].map { part in
+                unsafe iovec(iov_base: UnsafeMutableRawPointer(mutating: part.baseAddress), iov_len: part.count)
+            }
+            return unsafe Self.result(pwritev(descriptor, &parts, Int32(parts.count), off_t(offset)))
+        }
+        var place = offset + Int64(done)
+        var skipped = done
+        for unsafe part in unsafe [first, second] {
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: part.dropFirst(skipped))
+            skipped -= part.count - rest.count
+            unsafe try self.pwriteFully(descriptor, rest, at: place)
+            place += Int64(rest.count)
+        }
+    }
 }

@@ -1,12 +1,12 @@
 package import FerryErrors
+package import FerryFiles
 
 /// Where a received file goes: a partial file in a share, a partial file at the client, or a stream.
 package protocol ByteDestination: AnyObject {
     /// False for a stream: it takes bytes in order only, and nothing can be read back.
     var isRandomAccess: Bool { get }
-    /// Bytes from the file's start that may be in place already, from a transfer that was cut; only where
-    /// ``isRandomAccess``.
-    var kept: UInt64 { get }
+    /// What may be in place already, from a transfer that was cut; only where ``isRandomAccess``.
+    var kept: (any PlacedBytes)? { get }
     /// Writes all of `bytes` at `offset`, in bytes from the file's start.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError)
     /// Fills `bytes` from `offset`; only where ``isRandomAccess``.
@@ -21,5 +21,5 @@ package protocol ByteDestination: AnyObject {
 }
 
 extension ByteDestination {
-    package var kept: UInt64 { 0 }
+    package var kept: (any PlacedBytes)? { nil }
 }

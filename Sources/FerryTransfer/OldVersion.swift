@@ -1,59 +1,32 @@
 import FerryChunking
 import FerryErrors
 import FerryFiles
+import FerryProtocol
 import NIOCore
-import Synchronization
 
 /// The file that a received one replaces, as a source of chunks.
 ///
-/// It is cut as the sender cuts the new one, in step with the new one's names: the search begins where the last find says
-/// that the chunk should lie, and goes further ahead the longer nothing is found. So neither side waits for the other to
-/// read a whole file first, and what is found is mostly still in memory, hashed, from being cut. Where each chunk of the
-/// last GiB or more lay is remembered too.
+/// A chunk is looked for where the last find says that it should lie: as long as nothing was inserted or removed, that is
+/// where it is, and the old version is read and hashed once, in step with the new one's names, and not cut. Where the two
+/// part, a search goes on from there. So neither side waits for the other to read a whole file first.
 ///
 /// It is a hint: whatever happens to the file meanwhile, a chunk is given out only if its bytes hash to its name.
 final class OldVersion {
-    /// Bytes kept in memory of what was cut last.
-    private static let window = 6 << 20
-    /// Segments that are cut ahead of need, on a thread of their own.
-    private static let depth = 2
     /// Bytes beyond the expected place that are always searched.
-    private static let ahead = 2 << 20
+    private static let ahead = 512 << 10
     /// Bytes that may be searched further for each byte in which nothing was found since the last find.
     private static let aheadPerMiss: UInt64 = 16
-    /// Bytes read for one chunk, at most.
-    private static let step: UInt64 = 4 << 20
-    /// Chunks whose place is remembered, in each of two generations: 65,536 take about 3 MiB.
-    private static let indexLimit = 1 << 16
 
-    private let source: SourceFile
-    private let parameters: GearChunker.Parameters
-    private var segments: Ahead<[SourceReader.Chunk]>
-    private var isAtEnd = false
-    /// Of what was taken from the segments, in bytes from the file's start.
-    private var end: UInt64 = 0
-    private var recent: [ChunkID: Recent] = [:]
-    private var order = CircularBuffer<Recent>()
-    private var index: [UInt64: Place] = [:]
-    private var indexBefore: [UInt64: Place] = [:]
+    private let reader: AheadReader
+    private let search: ChunkSearch
     /// How much further on than in the new file chunks lie in this one, by the last find.
     private var shift: Int64 = 0
+    /// Nothing lies where it is expected.
+    private var isLost = false
     private var missed: UInt64 = 0
-    /// Bytes read and hashed since somebody asked.
-    private var effort = 0
-
-    private struct Place {
-        let offset: UInt64
-        let length: UInt32
-    }
-
-    private struct Recent {
-        let chunk: SourceReader.Chunk
-        let offset: UInt64
-    }
 
     /// - Parameters:
-    ///   - source: open, and read from its start.
+    ///   - source: open.
     ///   - average: as the sender announced it, in bytes.
     /// - Throws: `.violation` for an average that the chunker does not have.
     init(_ source: SourceFile, average: UInt32) throws(FerryError) {
@@ -63,148 +36,80 @@ final class OldVersion {
                 "the sender cuts at an average of \(average) bytes, which is not one of the allowed"
             )
         }
-        self.source = source
-        self.parameters = parameters
-        self.segments = Self.segments(source, from: 0, parameters)
+        self.reader = AheadReader(source)
+        self.search = ChunkSearch(source, parameters)
     }
 
-    deinit { self.segments.stop() }
+    /// Bytes that searching read and hashed since the last call: what it costs whoever waits.
+    func takeEffort() -> Int { self.search.takeEffort() }
 
-    /// Bytes read and hashed since the last call: what the search costs whoever waits.
-    func takeEffort() -> Int {
-        defer { self.effort = 0 }
-        return self.effort
-    }
-
-    /// Looks for a chunk.
+    /// Looks for the next chunks where they are expected.
     ///
     /// - Parameters:
-    ///   - id: its name.
-    ///   - length: in bytes.
-    ///   - position: where it belongs in the new file, in bytes.
-    /// - Returns: its bytes, verified; nil if they were not found.
-    func chunk(_ id: ChunkID, length: Int, at position: UInt64) -> ByteBuffer? {
-        let expected = UInt64(clamping: Int64(clamping: position).addingReportingOverflow(self.shift).partialValue)
-        self.skip(to: expected)
-        let far = expected &+ UInt64(length + Self.ahead) &+ self.missed &* Self.aheadPerMiss
-        let limit = min(far, self.end &+ Self.step)
-        if let chunk = self.recall(id, length, position) { return chunk }
-        while self.end < limit, self.readOn() {
-            if let chunk = self.recall(id, length, position, onlyRecent: true) { return chunk }
-        }
-        // The bound keeps the products above from overflowing.
-        self.missed = min(self.missed + UInt64(length), 1 << 40)
-        return nil
-    }
-
-    private func recall(_ id: ChunkID, _ length: Int, _ position: UInt64, onlyRecent: Bool = false) -> ByteBuffer? {
-        if let found = self.recent[id], found.chunk.length == length {
-            self.note(found.offset, position)
-            return found.chunk.segment.getSlice(at: found.chunk.offset, length: length)
-        }
-        guard !onlyRecent, let place = self.index[id.key] ?? self.indexBefore[id.key], Int(place.length) == length,
-            let bytes = self.read(id, place)
-        else { return nil }
-        self.note(place.offset, position)
-        return bytes
-    }
-
-    private func note(_ found: UInt64, _ position: UInt64) {
-        self.shift = Int64(clamping: found) - Int64(clamping: position)
-        self.missed = 0
-    }
-
-    private func read(_ id: ChunkID, _ place: Place) -> ByteBuffer? {
-        self.effort += Int(place.length)
-        var buffer = ByteBufferAllocator().buffer(capacity: Int(place.length))
-        var isRight = false
-        _ = unsafe buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Int(place.length)) { free in
-            let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: free.prefix(Int(place.length)))
-            guard let count = try? unsafe self.source.read(into: bytes, at: Int64(clamping: place.offset)),
-                count == bytes.count
-            else { return 0 }
-            isRight = unsafe ChunkID(hashing: UnsafeRawBufferPointer(bytes)) == id
-            return count
-        }
-        return isRight ? buffer : nil
-    }
-
-    /// Cuts the next segment; false at the end of the file, and where it cannot be read.
-    private func readOn() -> Bool {
-        guard !self.isAtEnd, let chunks = self.segments.next() else {
-            self.isAtEnd = true
-            return false
-        }
-        for chunk in chunks {
-            self.effort += chunk.length
-            let recent = Recent(chunk: chunk, offset: self.end)
-            self.recent[chunk.id] = recent
-            self.order.append(recent)
-            if self.index.count >= Self.indexLimit {
-                self.indexBefore = self.index
-                self.index = [:]
+    ///   - names: of neighbours, from the next one on.
+    ///   - found: takes the verified bytes of chunks that are there, neighbours together, and where they belong in the new
+    ///     file.
+    /// - Returns: for each name up to the last whose chunk is there, whether it is. Those between that are not stand where
+    ///   something else was; what was there is remembered. Empty if none is there.
+    /// - Throws: what `found` throws.
+    func look(
+        for names: some Collection<ReceiveMachine.Name>,
+        found: (UnsafeRawBufferPointer, UInt64) throws(FerryError) -> Void
+    ) throws(FerryError) -> [Bool] {
+        guard !self.isLost, let first = names.first else { return [] }
+        let place = self.expected(first.offset)
+        var verdicts: [Bool] = []
+        _ = unsafe try self.reader.look(for: names, at: place) { bytes, looked throws(FerryError) in
+            var start = 0
+            var rest = looked[...]
+            while let next = rest.first {
+                // Neighbours of one kind are one piece.
+                let end = rest.firstIndex { $0.isThere != next.isThere } ?? rest.endIndex
+                let length = rest[..<end].reduce(0) { $0 + $1.name.length }
+                let piece = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<(start + length)])
+                if next.isThere {
+                    unsafe try found(piece, next.name.offset)
+                } else if end < rest.endIndex {
+                    unsafe self.search.remember(piece, at: place + UInt64(start))
+                } else {
+                    break
+                }
+                verdicts += repeatElement(next.isThere, count: end - rest.startIndex)
+                start += length
+                rest = rest[end...]
             }
-            self.index[chunk.id.key] = Place(offset: self.end, length: UInt32(chunk.length))
-            self.end += UInt64(chunk.length)
         }
-        let oldest = (chunks.last?.number ?? 0) - Self.window / SourceReader.segmentLength(self.parameters)
-        while let first = self.order.first, first.chunk.number <= oldest {
-            self.order.removeFirst()
-            // The same chunk may have come again.
-            if self.recent[first.chunk.id]?.offset == first.offset { self.recent[first.chunk.id] = nil }
+        self.isLost = verdicts.isEmpty
+        if !self.isLost {
+            self.missed = 0
+            self.search.passed(place)
         }
-        return true
+        return verdicts
     }
 
-    /// What lies far before the expected place is not worth cutting, for instance because the transfer resumes.
-    private func skip(to expected: UInt64) {
-        guard expected > self.end, expected - self.end > 2 * Self.step else { return }
-        // Cuts depend on 64 bytes and the shortest chunk: after two chunks they are those of the whole file again.
-        let start = expected - min(expected, UInt64(2 * self.parameters.maximum))
-        guard start < UInt64(clamping: self.source.info.size) else { return }
-        self.segments.stop()
-        self.segments = Self.segments(self.source, from: start, self.parameters)
-        self.isAtEnd = false
-        self.end = start
-        self.recent = [:]
-        self.order.removeAll()
-    }
-
-    private static func segments(
-        _ source: SourceFile,
-        from start: UInt64,
-        _ parameters: GearChunker.Parameters
-    ) -> Ahead<[SourceReader.Chunk]> {
-        var reader = SourceReader(source: Section(source, from: start), parameters: parameters, wantsSHA256: false)
-        // What cannot be read ends it as its end does.
-        return Ahead(depth: self.depth) { reader.isAtEnd ? nil : try? reader.next() }
-    }
-
-    /// The file from some place on.
-    private final class Section: ByteSource {
-        private let source: SourceFile
-        private let position: Atomic<Int64>
-
-        init(_ source: SourceFile, from start: UInt64) {
-            self.source = source
-            self.position = Atomic(Int64(clamping: start))
+    /// Looks for a chunk that is not where it is expected.
+    ///
+    /// - Parameters:
+    ///   - name: as the sender named it.
+    ///   - isReplaced: something else lies in its place, and what follows is where it is expected: only where it is
+    ///     remembered to lie is looked then.
+    /// - Returns: its bytes, verified; nil if they were not found.
+    func chunk(_ name: ReceiveMachine.Name, isReplaced: Bool) -> ByteBuffer? {
+        if isReplaced { return self.search.recall(name.id, length: name.length)?.bytes }
+        let expected = self.expected(name.offset)
+        // The bound keeps the products from overflowing.
+        let reach = UInt64(name.length + Self.ahead) + self.missed * Self.aheadPerMiss
+        guard let found = self.search.find(name.id, length: name.length, expected: expected, reach: reach) else {
+            self.missed = min(self.missed + UInt64(name.length), 1 << 40)
+            return nil
         }
-
-        var knownSize: Int64? { nil }
-
-        func read(into buffer: UnsafeMutableRawBufferPointer) throws(FerryError) -> Int {
-            let position = self.position.load(ordering: .relaxed)
-            let count = unsafe try self.source.read(into: buffer, at: position)
-            self.position.store(position + Int64(count), ordering: .relaxed)
-            return count
-        }
+        self.shift = Int64(clamping: found.place) - Int64(clamping: name.offset)
+        self.missed = 0
+        self.isLost = false
+        return found.bytes
     }
-}
 
-extension ChunkID {
-    /// The first eight bytes: enough to find a place by, where the bytes are hashed before they are used.
-    fileprivate var key: UInt64 {
-        // SAFETY: an id has 32 bytes.
-        unsafe self.withUnsafeBytes { unsafe $0.loadUnaligned(as: UInt64.self) }
+    private func expected(_ position: UInt64) -> UInt64 {
+        UInt64(clamping: Int64(clamping: position).addingReportingOverflow(self.shift).partialValue)
     }
 }

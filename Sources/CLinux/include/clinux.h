@@ -34,3 +34,9 @@ void ferry_raise_file_limit(void);
 
 /// Opens the file of `descriptor` once more, for writing past the page cache (O_DIRECT). Needs /proc.
 int ferry_reopen_direct(int descriptor);
+
+/// Opens the file of `descriptor` once more, for reading past the page cache where the file system has that. Needs /proc.
+int ferry_reopen_reading(int descriptor);
+
+/// Has `descriptor` go through the page cache from here on; 0 if it does already.
+int ferry_stop_direct(int descriptor);

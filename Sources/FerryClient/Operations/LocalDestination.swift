@@ -31,7 +31,7 @@ package final class LocalDestination: ByteDestination, Sendable {
 
     package var isRandomAccess: Bool { true }
 
-    package var kept: UInt64 { UInt64(clamping: self.partial.kept) }
+    package var kept: (any PlacedBytes)? { self.partial.kept }
 
     package func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError) {
         try self.partial.write(bytes, at: Int64(clamping: offset))

@@ -73,7 +73,7 @@ final class PushOperation: FrameOperation {
             mode: self.mode,
             modified: modified
         )
-        let kept = destination.kept
+        let kept = UInt64(clamping: partial.kept?.size ?? 0)
         do throws(FerryError) {
             try services.roots.checkSpace(location, for: size.map { $0 > kept ? $0 - kept : 0 } ?? 0)
         } catch {

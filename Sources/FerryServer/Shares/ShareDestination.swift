@@ -13,7 +13,7 @@ final class ShareDestination: ByteDestination {
 
     var isRandomAccess: Bool { true }
 
-    var kept: UInt64 { UInt64(clamping: self.partial.kept) }
+    var kept: (any PlacedBytes)? { self.partial.kept }
 
     init(
         partial: PartialFile,

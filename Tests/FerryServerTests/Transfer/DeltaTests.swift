@@ -81,6 +81,25 @@ import Testing
         #expect(try self.transfer(Array(new), over: self.file(old)) < 2 << 20)
     }
 
+    /// What stood where something else is now may stand elsewhere: it is remembered though nobody searched for it.
+    @Test func aBlockThatIsReplacedIsFoundFurtherOn() throws {
+        let old = self.random(16 << 20, 33)
+        var new = old
+        let block = 256 << 10
+        new.replaceSubrange((4 << 20)..<(4 << 20) + block, with: self.random(block, 34))
+        new.replaceSubrange((12 << 20)..<(12 << 20) + block, with: old[(4 << 20)..<(4 << 20) + block])
+        let sent = try self.transfer(new, over: self.file(old))
+        #expect(sent >= block && sent < block + (160 << 10))
+    }
+
+    /// What is found is written from where it was read, if it lies within its page as it will in the file; where it does not,
+    /// because something was inserted, it is read again to where it does.
+    @Test(arguments: [0, 100, 4096, 5000]) func anInsertionBeforeALongRunIsPassed(_ inserted: Int) throws {
+        let old = self.random(72 << 20, 35)
+        let new = old[..<(33 << 20)] + self.random(inserted, 36) + old[(33 << 20)...]
+        #expect(try self.transfer(Array(new), over: self.file(old)) < inserted + (96 << 10))
+    }
+
     @Test func anUnrelatedOldVersionCostsNothingButTheSearch() throws {
         let new = self.random(4 << 20, 8)
         #expect(try self.transfer(new, over: self.file(self.random(6 << 20, 9))) == UInt64(new.count))

@@ -1,4 +1,5 @@
 import FerryErrors
+import FerryFiles
 import FerryTransfer
 
 /// A received file in memory.
@@ -9,7 +10,7 @@ final class MemoryDestination: ByteDestination {
     private(set) var isDiscarded = false
 
     private(set) var isKept = false
-    let kept: UInt64
+    let kept: (any PlacedBytes)?
     /// Bytes written, those that are written twice counted twice.
     private(set) var written = 0
 
@@ -19,7 +20,7 @@ final class MemoryDestination: ByteDestination {
     init(isRandomAccess: Bool = true, kept: [UInt8] = []) {
         self.isRandomAccess = isRandomAccess
         self.bytes = kept
-        self.kept = UInt64(kept.count)
+        self.kept = kept.isEmpty ? nil : Kept(bytes: kept)
     }
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError) {
@@ -47,5 +48,18 @@ final class MemoryDestination: ByteDestination {
     func abandon(keeping: Bool) {
         self.isKept = keeping
         self.isDiscarded = !keeping
+    }
+
+    private final class Kept: PlacedBytes {
+        private let bytes: [UInt8]
+        var size: Int64 { Int64(self.bytes.count) }
+
+        init(bytes: [UInt8]) { self.bytes = bytes }
+
+        func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FerryError) -> Int {
+            let rest = self.bytes.dropFirst(Int(offset)).prefix(buffer.count)
+            buffer.copyBytes(from: rest)
+            return rest.count
+        }
     }
 }
