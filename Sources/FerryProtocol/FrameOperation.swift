@@ -16,7 +16,7 @@ package protocol FrameSink: AnyObject {
 package enum Progress: Equatable, Sendable {
     /// More, at once.
     case more
-    /// Nothing, until a frame arrives or the sink has drained.
+    /// Nothing, until a frame arrives, the sink has drained, or what else it waits for has it woken.
     case waiting
     /// It is complete.
     case finished

@@ -16,6 +16,7 @@ package final class Services: Sendable {
     let penalties: Penalties
     let budget: MemoryBudget
     let roots: ShareRoots
+    let claims = PushClaims()
     let rates: UserRates
     private let forNew: Mutex<(limits: FrameLimits, deadlines: ConnectionDeadlines)>
     /// Program and version, as told to clients.

@@ -21,6 +21,8 @@ package final class Session: FrameReceiver {
         var peerLimits = FrameLimits.beforeHello
         var endReason: FerryError?
         var transfers = 0
+        /// Whether it is being found out if the client can be reached.
+        var isInDoubt = false
     }
 
     let id: String
@@ -72,6 +74,32 @@ package final class Session: FrameReceiver {
         self.onLoop {
             if self.state.withLock({ $0.machine.isClosed }) { self.connection.close() } else { self.fail(reason) }
         }
+    }
+
+    /// Ends the session unless its client can be reached, because a push that runs is in the way of another one of the
+    /// same user. From any thread.
+    func endUnlessReachable() {
+        self.onLoop {
+            let isNews = self.state.withLock { state in
+                defer { state.isInDoubt = true }
+                return !state.isInDoubt && !state.machine.isClosed
+            }
+            guard isNews else { return }
+            self.connection.isReachable(silence: PushClaims.silence, within: PushClaims.patience).whenSuccess {
+                isReachable in
+                self.state.withLock { $0.isInDoubt = false }
+                guard !isReachable else { return }
+                let seconds = PushClaims.silence.nanoseconds / 1_000_000_000
+                self.fail(
+                    FerryError(.timeout, "the link was dead for \(seconds) s, and another push wants the same name")
+                )
+            }
+        }
+    }
+
+    /// Has the request that is running after that time proceed. From any thread.
+    func wake(in time: TimeAmount = .zero) {
+        self.connection.channel.eventLoop.scheduleTask(in: time) { [weak self] in self?.sinkDrained() }
     }
 
     private func onLoop(_ work: @escaping @Sendable () -> Void) {
@@ -225,7 +253,7 @@ package final class Session: FrameReceiver {
 
     private func start(_ request: Request) {
         guard let identity = self.identity else { return }
-        let access = ShareAccess(user: identity.user, services: self.services, limits: self.limits)
+        let access = ShareAccess(user: identity.user, session: self, services: self.services, limits: self.limits)
         let begun = NIODeadline.now()
         let name = request.name
         let budget = self.services.budget

@@ -4,6 +4,7 @@ import FerryFiles
 import FerryProtocol
 import FerryTransfer
 import FerryWire
+import NIOCore
 
 /// Receives a file into a share.
 final class PushOperation: FrameOperation {
@@ -11,6 +12,8 @@ final class PushOperation: FrameOperation {
     private let access: ShareAccess
     private var receiver: FileReceiver?
     private var unchanged: TransferSummary?
+    /// Until when it waits for its name, if another push has that.
+    private var deadline: NIODeadline?
 
     init(request: WirePush, access: ShareAccess) {
         self.request = request
@@ -30,6 +33,7 @@ final class PushOperation: FrameOperation {
 
     func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
         if let receiver = self.receiver { return try receiver.proceed(sink: sink) }
+        self.access.services.claims.forget(self.access.session)
         let location = try self.access.locate(self.request.path, .write).followingLink()
         // What a user may not read must not be guessed either, by asking whether the daemon has it.
         let old = location.granted.contains(.read) ? try? location.root.openForReading(location.path) : nil
@@ -39,12 +43,16 @@ final class PushOperation: FrameOperation {
             sink.send(.finished())
             return .finished
         }
-        self.receiver = try self.start(location, old)
+        guard let receiver = try self.start(location, old) else { return .waiting }
+        self.receiver = receiver
         sink.send(.ready(oldSize: old.map { UInt64(clamping: $0.info.size) }))
         return .waiting
     }
 
-    func abandoned(_ error: FerryError) { self.receiver?.abandoned(error) }
+    func abandoned(_ error: FerryError) {
+        self.access.services.claims.forget(self.access.session)
+        self.receiver?.abandoned(error)
+    }
 
     /// A client that says nothing about the file gets what creating one gives: 0666 less the umask, and now.
     private var mode: UInt32 { self.request.hasMetadata ? self.request.metadata.mode : 0o666 }
@@ -54,12 +62,23 @@ final class PushOperation: FrameOperation {
         return try old.info.isUnchanged(size: self.request.size, modified: self.request.metadata.modified())
     }
 
-    private func start(_ location: ShareLocation, _ old: SourceFile?) throws(FerryError) -> FileReceiver {
+    /// The name, or nil if it is to be waited for: then all is looked at anew, for much may change meanwhile.
+    private func claim(_ location: ShareLocation) throws(FerryError) -> PushClaim? {
+        let mayWait = self.deadline.map { .now() < $0 } ?? true
+        let claim = try self.access.services.claims.claim(location, for: self.access, mayWait: mayWait)
+        if claim == nil, self.deadline == nil {
+            self.deadline = .now() + PushClaims.patience
+            self.access.session.wake(in: PushClaims.patience)
+        }
+        return claim
+    }
+
+    private func start(_ location: ShareLocation, _ old: SourceFile?) throws(FerryError) -> FileReceiver? {
         let services = self.access.services
         let size = self.request.hasSize ? self.request.size : nil
         let modified = try self.request.hasMetadata ? self.request.metadata.modified() : nil
         try services.roots.checkSpace(location, for: 0)
-        let claim = try services.roots.claim(location)
+        guard let claim = try self.claim(location) else { return nil }
         let partial = try location.root.createPartial(
             for: location.path,
             makeParents: self.request.makeParents,

@@ -29,8 +29,10 @@ struct ShareLocation {
 }
 
 /// What one user may do with the shares, asked anew for each request, so that a grant counts from the moment it is made.
-struct ShareAccess {
+struct ShareAccess: Sendable {
     let user: Name
+    /// Whose request it is.
+    let session: Session
     let services: Services
     /// What this side announced on the connection.
     let limits: FrameLimits

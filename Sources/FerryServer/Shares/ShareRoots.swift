@@ -11,13 +11,6 @@ package final class ShareRoots: Sendable {
     private let unchecked = Mutex<[Name: UInt64]>([:])
     /// Bytes written to a share between two looks: what pushes may take of the reserve before they end.
     private static let checkEvery: UInt64 = 8 << 20
-    private let targets = Mutex<Set<PushTarget>>([])
-
-    /// A name that is being pushed to.
-    fileprivate struct PushTarget: Hashable, Sendable {
-        let share: Name
-        let path: RelativePath
-    }
 
     /// - Parameter reserve: bytes that pushes leave free in every share's file system.
     package init(reserve: UInt64) { self.reserve = Atomic(reserve) }
@@ -69,41 +62,5 @@ package final class ShareRoots: Sendable {
             return sum >= Self.checkEvery
         }
         if isDue { try self.checkSpace(location, for: UInt64(bytes)) }
-    }
-
-    /// Claims a name for one push.
-    ///
-    /// - Throws: `.busy` while another push has it.
-    func claim(_ location: ShareLocation) throws(FerryError) -> PushClaim {
-        let target = PushTarget(share: location.share.name, path: location.path)
-        guard self.targets.withLock({ $0.insert(target).inserted }) else {
-            throw FerryError(.busy, "another push to \(location.description) is running", remedy: "try again later")
-        }
-        return PushClaim(target, of: self)
-    }
-
-    fileprivate func release(_ target: PushTarget) {
-        self.targets.withLock { _ = $0.remove(target) }
-    }
-}
-
-/// A name that only its holder pushes to, until it is released or the last reference is gone.
-final class PushClaim: Sendable {
-    private let target: Mutex<ShareRoots.PushTarget?>
-    private let roots: ShareRoots
-
-    fileprivate init(_ target: ShareRoots.PushTarget, of roots: ShareRoots) {
-        self.target = Mutex(target)
-        self.roots = roots
-    }
-
-    deinit { self.release() }
-
-    func release() {
-        let held = self.target.withLock { target in
-            defer { target = nil }
-            return target
-        }
-        if let held { self.roots.release(held) }
     }
 }

@@ -1,3 +1,4 @@
+import FerryTestKit
 import Foundation
 import Glibc
 import Synchronization
@@ -51,6 +52,20 @@ final class BreakingRelay: Sendable {
             self.state.withLock { state in
                 if state.isBroken { continuation.resume() } else { state.waiting.append(continuation) }
             }
+        }
+    }
+
+    /// Ends the connections to the target without a word to it.
+    func vanish() {
+        for (index, socket) in self.state.withLock({ $0.sockets }).enumerated() where index % 2 == 1 {
+            // What is on its way arrives before, or this kernel would go on sending it.
+            var unacknowledged: Int32 = 0
+            repeat {
+                sched_yield()
+                _ = ioctl(socket, UInt(TIOCOUTQ), &unacknowledged)
+            } while unacknowledged > 0
+            var filter = DropFilter()
+            setsockopt(socket, SOL_SOCKET, DropFilter.option, &filter, socklen_t(MemoryLayout<DropFilter>.size))
         }
     }
 

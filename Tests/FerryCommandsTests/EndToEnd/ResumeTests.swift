@@ -63,6 +63,26 @@ import Testing
         }
     }
 
+    /// The daemon hears nothing of the end of the first push, neither FIN nor RST, and the second one comes at once.
+    @Test func aPushWhoseLinkDiedSilentlyIsTakenUp() async throws {
+        try await TestDaemon.with { daemon in
+            let data = TestDaemon.noise(24 << 20)
+            try daemon.write(data, to: "file")
+            let relay = try BreakingRelay(to: daemon.port, breakingAfter: 9 << 20, stalling: true)
+            try await daemon.logIn("far", port: relay.port)
+            let child = try daemon.start("ferry", ["push", "file", "far:inbox/copy", "--compress", "off"])
+            await relay.broken()
+            relay.vanish()
+            child.send(SIGKILL)
+            #expect(await child.status() == 128 + SIGKILL)
+            let again = try await daemon.ferry("push", "file", "nas:inbox/copy", "--compress", "off", "--json")
+            #expect(again.status == 0, "\(again.errors)")
+            #expect(try self.saved(again) >= 4 << 20)
+            #expect(try daemon.shared("copy") == data)
+            relay.end()
+        }
+    }
+
     @Test func anOldVersionSavesWhatItHolds() async throws {
         try await TestDaemon.with { daemon in
             let old = TestDaemon.noise(8 << 20)

@@ -95,28 +95,6 @@ import Testing
         }
     }
 
-    @Test func twoPushesOfOneNameAtOnce() async throws {
-        try await LiveDaemon.run { daemon in
-            let (first, second) = (try await RawClient.logIn(daemon), try await RawClient.logIn(daemon))
-            let chunks = RawClient.cut([1, 2, 3])
-            try await first.send(RawClient.push("inbox/file", size: 3))
-            try await first.ready()
-            try await second.send(RawClient.push("inbox/file", size: 0))
-            #expect(try await second.failure() == .busy)
-            // Another name is free, and so is this one as soon as the first push has been confirmed.
-            try await second.push([9], to: "inbox/other")
-            try await first.send(RawClient.names(chunks))
-            _ = try await first.wants()
-            try await first.send(RawClient.block(chunks[0]), RawClient.end(chunks))
-            _ = try await first.finished()
-            #expect(try daemon.content("file") == [1, 2, 3])
-            try await second.push([4], to: "inbox/file")
-            #expect(try daemon.content("file") == [4])
-            await first.close()
-            await second.close()
-        }
-    }
-
     @Test func aNameIsFreeAgainAfterEveryKindOfEnd() async throws {
         try await LiveDaemon.run { daemon in
             // Cut, refused on its way, and ended before it could begin.
@@ -138,16 +116,7 @@ import Testing
             let client = try await RawClient.logIn(daemon)
             try await client.push([1], to: "inbox/file")
             // The hasty ones may still be ending, each on its own.
-            while true {
-                try await client.send(RawClient.push("inbox/hasty", size: 0))
-                let answer = await client.next()
-                if case .ready = answer?.body { break }
-                guard case .failure(let failure) = answer?.body, failure.code == "busy" else {
-                    throw RawClient.Unexpected(answer, #_sourceLocation)
-                }
-            }
-            try await client.send(RawClient.end([]))
-            _ = try await client.finished()
+            try await client.push([], to: "inbox/hasty")
             await client.close()
         }
     }

@@ -21,8 +21,11 @@ final class SessionServer {
     let log = LogLines()
     let channel: any Channel
 
-    /// `beforeLookUp` is called before each look at a login.
-    init(beforeLookUp: @escaping @Sendable () -> Void = {}) async throws {
+    /// - Parameters:
+    ///   - memory: of all transfers, in bytes; enough for one.
+    ///   - beforeLookUp: called before each look at a login.
+    /// - Throws: what a server may fail with.
+    init(memory: Int = 13 << 20, beforeLookUp: @escaping @Sendable () -> Void = {}) async throws {
         self.directory = try TemporaryDirectory()
         self.catalog = try Catalog(path: self.directory.path + "/catalog") {
             beforeLookUp()
@@ -42,7 +45,7 @@ final class SessionServer {
             files: self.files,
             sessions: self.sessions,
             penalties: Penalties(first: .zero, most: .zero),
-            budget: MemoryBudget(total: 13 << 20),
+            budget: MemoryBudget(total: memory),
             roots: ShareRoots(reserve: 0),
             limits: FrameLimits(),
             deadlines: ConnectionDeadlines(),

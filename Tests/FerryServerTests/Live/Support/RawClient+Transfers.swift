@@ -56,13 +56,23 @@ extension RawClient {
     }
 
     /// Pushes a file of up to some MiB.
-    func push(_ bytes: [UInt8], to path: String) async throws {
+    ///
+    /// - Returns: how many of its chunks the daemon lacked.
+    @discardableResult
+    func push(_ bytes: [UInt8], to path: String) async throws -> Int {
         try await self.push(bytes, to: Array(path.utf8))
     }
 
-    func push(_ bytes: [UInt8], to path: [UInt8]) async throws {
-        let chunks = Self.cut(bytes)
+    @discardableResult
+    func push(_ bytes: [UInt8], to path: [UInt8]) async throws -> Int {
         try await self.send(Self.push(path, size: bytes.count))
+        return try await self.sendFile(bytes)
+    }
+
+    /// The rest of a push that was asked for.
+    func sendFile(_ bytes: [UInt8]) async throws -> Int {
+        let chunks = Self.cut(bytes)
+        var sent = 0
         try await self.ready()
         if !chunks.isEmpty { try await self.send(Self.names(chunks)) }
         var undecided = chunks[...]
@@ -72,12 +82,14 @@ extension RawClient {
             for chunk in undecided.prefix(Int(wants.decided)) where wanted.first == chunk.id {
                 wanted.removeFirst()
                 try await self.send(Self.block(chunk))
+                sent += 1
             }
             #expect(wanted.isEmpty)
             undecided.removeFirst(Int(wants.decided))
         }
         try await self.send(Self.end(chunks))
         _ = try await self.finished()
+        return sent
     }
 
     /// Pulls a file and checks every chunk.
