@@ -59,8 +59,8 @@ extension Setting {
         .duration(
             "timeouts.transfer",
             \.timeouts.transfer,
-            .seconds(1) ... .seconds(3600),
-            "Silence of a peer that owes bytes, or does not take those sent to it. Clients say every 15 s that they live."
+            .seconds(30) ... .seconds(3600),
+            "Silence of a peer that owes bytes, or does not take those sent to it. Clients say every 15 s that they live, so that less would cut good ones."
         ),
         .duration(
             "timeouts.progress",
