@@ -22,8 +22,8 @@ package final class FileReceiver {
     private let decompressor = BlockDecompressor()
     /// Names that wait to be decided, in order.
     private var undecided = CircularBuffer<ReceiveMachine.Name>()
-    /// What a cut transfer left.
-    private let kept: AheadReader?
+    /// What a cut transfer left; nil once the names are past it.
+    private var kept: AheadReader?
     private let keptSize: UInt64
     /// Of the names at the front of `undecided`: whether what a cut transfer left in their places is what they name.
     private var inPlace = CircularBuffer<Bool>()
@@ -152,7 +152,11 @@ package final class FileReceiver {
     /// by one.
     private func look(for name: ReceiveMachine.Name) throws(FerryError) {
         guard self.destination.isRandomAccess else { return }
-        if self.inPlace.isEmpty, name.offset < self.keptSize { try self.lookInPlace(name) }
+        if name.offset >= self.keptSize {
+            self.kept = nil
+        } else if self.inPlace.isEmpty {
+            try self.lookInPlace(name)
+        }
         guard self.inPlace.first != true, self.inOld.isEmpty, let old = self.oldVersion else { return }
         let count = self.inPlace.firstIndex(of: true).map { self.inPlace.distance(from: self.inPlace.startIndex, to: $0) }
         self.inOld += unsafe try old.look(for: self.undecided.prefix(count ?? self.undecided.count)) {
