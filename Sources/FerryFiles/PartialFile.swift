@@ -203,9 +203,10 @@ package final class PartialFile: Sendable {
     /// Removes the partial file, unless it is published or kept; the target stays as it was.
     package func discard() {
         guard self.isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return }
-        guard (try? self.isStillThere()) ?? false else { return }
         // Nobody could do more about a failure: the name is hidden, and cannot be addressed.
-        try? self.calls.unlinkat(self.directory.raw, self.opened.name)
+        if (try? self.isStillThere()) ?? false { try? self.calls.unlinkat(self.directory.raw, self.opened.name) }
+        // What could not be removed is not to be in the way of the next transfer, until this value is gone.
+        PartialName.unlock(self.opened.file.raw)
     }
 
     private func isStillThere() throws(Errno) -> Bool {

@@ -155,6 +155,20 @@ import Testing
         #expect(scratch.names() == [])
     }
 
+    @Test func whatCannotBeRemovedIsTheNextTransfers() throws {
+        let scratch = try Scratch()
+        let script = CallScript { _, call in call == .unlinkat ? .fail(EIO) : .proceed }
+        let broken = try scratch.root(calls: script.calls).createPartial(for: RelativePath("x"), makeParents: false)
+        try broken.write(Self.enough)
+        broken.discard()
+        try withExtendedLifetime(broken) {
+            let next = try scratch.root().createPartial(for: RelativePath("x"), makeParents: false)
+            #expect(next.kept == 64 << 10)
+            next.discard()
+            #expect(scratch.names() == [])
+        }
+    }
+
     // MARK: Sweeping
 
     private func sweep(_ root: RootDirectory, before: Int64) throws -> Int {
