@@ -1,3 +1,4 @@
+import CLinux
 package import FerryCatalog
 package import FerryTransport
 package import FerryWire
@@ -18,6 +19,7 @@ package final class Services: Sendable {
     let roots: ShareRoots
     let claims = PushClaims()
     let rates: UserRates
+    private let closed = Atomic(0)
     private let forNew: Mutex<(limits: FrameLimits, deadlines: ConnectionDeadlines)>
     /// Program and version, as told to clients.
     let agent: String
@@ -54,6 +56,16 @@ package final class Services: Sendable {
         self.forNew = Mutex((limits, deadlines))
         self.agent = agent
         self.log = log
+    }
+
+    /// Connections after whose end free memory is given back: with what each of them read into, 16 MiB at most stay.
+    private static let closedPerReturn = 64
+
+    /// Notes that a connection has ended. A crowd's memory is free then, but scattered (measured with 1000 connections that
+    /// said two bytes each: 1.2 MB in use, 72 to 138 MB held, 5 MB once it was given back).
+    func connectionClosed() {
+        guard self.closed.add(1, ordering: .relaxed).newValue % Self.closedPerReturn == 0 else { return }
+        self.files.submit { _ in ferry_give_back_memory() }
     }
 
     /// Has settings that were read again count for new connections and requests.

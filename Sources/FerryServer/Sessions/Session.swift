@@ -147,6 +147,7 @@ package final class Session: FrameReceiver {
         }
         runner?.cancel(reason ?? FerryError(.connection, "the client went away"))
         self.services.sessions.remove(self)
+        self.services.connectionClosed()
         let traffic = self.connection.traffic
         self.services.log.info(
             "connection closed",
