@@ -177,7 +177,7 @@ let package = Package(
                 "FerryTestKit",
                 "FerryErrors", "FerryWire", "FerryChunking", "FerryCatalog", "FerryFiles", "FerryProtocol",
                 "FerryTransfer", "FerryTransport",
-                "FerryServer", nio, posix, ssl, logging, concurrency, yams,
+                "FerryServer", "FerryClient", nio, posix, ssl, logging, concurrency, yams,
             ],
             swiftSettings: house
         ),

@@ -1,6 +1,6 @@
 import FerryCatalog
 import FerryErrors
-import FerryFiles
+package import FerryFiles
 import Synchronization
 
 /// The held root descriptor of each share in use, opened once.
@@ -11,9 +11,15 @@ package final class ShareRoots: Sendable {
     private let unchecked = Mutex<[Name: UInt64]>([:])
     /// Bytes written to a share between two looks: what pushes may take of the reserve before they end.
     private static let checkEvery: UInt64 = 8 << 20
+    private let calls: SystemCalls
 
-    /// - Parameter reserve: bytes that pushes leave free in every share's file system.
-    package init(reserve: UInt64) { self.reserve = Atomic(reserve) }
+    /// - Parameters:
+    ///   - reserve: bytes that pushes leave free in every share's file system.
+    ///   - calls: for tests.
+    package init(reserve: UInt64, calls: SystemCalls = .real) {
+        self.reserve = Atomic(reserve)
+        self.calls = calls
+    }
 
     /// Changes what pushes leave free from now on, in bytes.
     func setReserve(_ reserve: UInt64) { self.reserve.store(reserve, ordering: .relaxed) }
@@ -22,7 +28,7 @@ package final class ShareRoots: Sendable {
     func root(of share: ShareRecord) throws(FerryError) -> RootDirectory {
         if let held = self.roots.withLock({ $0[share.name] }), held.path == share.path { return held.root }
         let root: RootDirectory
-        do throws(FerryError) { root = try RootDirectory(path: share.path) } catch {
+        do throws(FerryError) { root = try RootDirectory(path: share.path, calls: self.calls) } catch {
             // The share's place on this machine is none of the client's business.
             throw FerryError(
                 error.code,

@@ -1,5 +1,6 @@
 import FerryCatalog
 import FerryErrors
+import FerryFiles
 import FerryServer
 import FerryTransport
 import FerryWire
@@ -21,11 +22,20 @@ final class SessionServer {
     let log = LogLines()
     let channel: any Channel
 
+    /// Where the share lies.
+    var inbox: String { self.directory.path + "/inbox" }
+    var port: Int { self.channel.localAddress?.port ?? 0 }
+
     /// - Parameters:
     ///   - memory: of all transfers, in bytes; enough for one.
+    ///   - calls: how the share's file system answers.
     ///   - beforeLookUp: called before each look at a login.
     /// - Throws: what a server may fail with.
-    init(memory: Int = 13 << 20, beforeLookUp: @escaping @Sendable () -> Void = {}) async throws {
+    init(
+        memory: Int = 13 << 20,
+        calls: SystemCalls = .real,
+        beforeLookUp: @escaping @Sendable () -> Void = {}
+    ) async throws {
         self.directory = try TemporaryDirectory()
         self.catalog = try Catalog(path: self.directory.path + "/catalog") {
             beforeLookUp()
@@ -46,7 +56,7 @@ final class SessionServer {
             sessions: self.sessions,
             penalties: Penalties(first: .zero, most: .zero),
             budget: MemoryBudget(total: memory),
-            roots: ShareRoots(reserve: 0),
+            roots: ShareRoots(reserve: 0, calls: calls),
             limits: FrameLimits(),
             deadlines: ConnectionDeadlines(),
             agent: "test",
@@ -75,7 +85,7 @@ final class SessionServer {
     }
 
     func connect() async throws -> RawClient {
-        try await RawClient.connect(port: self.channel.localAddress?.port ?? 0)
+        try await RawClient.connect(port: self.port)
     }
 
     func logIn() async throws -> RawClient {

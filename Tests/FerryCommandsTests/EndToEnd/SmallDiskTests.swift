@@ -1,0 +1,68 @@
+import Foundation
+import Testing
+
+/// A disk that is full, as the real programs meet it; ReceiverFaultTests has what injection can show.
+@Suite(.enabled(if: SmallDisk.isPossible, "mounting a tmpfs is not permitted here"))
+struct SmallDiskTests {
+    private static let new = TestDaemon.noise(6 << 20, seed: 8)
+    /// Copied from, until there is no room for what follows it.
+    private static let old = new[..<(1 << 20)]
+
+    private let settings = ["FERRY_LIMITS_RESERVE": "0"]
+
+    /// Runs `command`, whose target is on a small disk and has an old version there; then once more, with more room.
+    private func expectFull(_ status: Int32, _ command: String, _ daemon: TestDaemon, at path: String) async throws {
+        try await SmallDisk.with(mebibytes: 4, at: path) { disk in
+            let copy = URL(fileURLWithPath: path + "/copy")
+            try Data(Self.old).write(to: copy)
+            let full = try await daemon.shell(command)
+            #expect(full.status == status, "\(full.errors)")
+            #expect(full.errors.contains("no space left on the file system; free some space"), "\(full.errors)")
+            #expect(try Data(contentsOf: copy) == Self.old)
+            let left = try daemon.names(in: path).filter { $0 != "copy" }
+            #expect(left.count == 1 && left.allSatisfy { $0.hasPrefix(".ferry-part.") }, "\(left)")
+            try disk.grow(mebibytes: 32)
+            let again = try await daemon.shell(command + " --json")
+            #expect(again.status == 0, "\(again.errors)")
+            // Nothing that had arrived, or was copied, travels again.
+            let wire = try #require(try again.events().compactMap { $0["wireBytes"] as? Int }.last)
+            #expect(wire < 4 << 20)
+            #expect(try Data(contentsOf: copy) == Self.new)
+            #expect(try daemon.names(in: path) == ["copy"])
+        }
+    }
+
+    /// A stream, whose size nobody knows beforehand.
+    @Test func aPushThatFillsTheDisk() async throws {
+        try await TestDaemon.with(settings: self.settings) { daemon in
+            try daemon.write(Self.new, to: "file")
+            let command = "cat file | ferry push --compress off - nas:inbox/copy"
+            try await self.expectFull(6, command, daemon, at: daemon.share)
+        }
+    }
+
+    @Test func aPullThatFillsTheDisk() async throws {
+        try await TestDaemon.with(settings: self.settings) { daemon in
+            try Self.new.write(to: URL(fileURLWithPath: daemon.share + "/file"))
+            let path = daemon.here + "/disk"
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+            try await self.expectFull(1, "ferry pull --compress off nas:inbox/file disk/copy", daemon, at: path)
+        }
+    }
+
+    /// What has a size is refused before anything of it travels.
+    @Test func aPushThatIsLargerThanTheDisk() async throws {
+        try await TestDaemon.with(settings: self.settings) { daemon in
+            try await SmallDisk.with(mebibytes: 4, at: daemon.share) { _ in
+                try daemon.write(Self.new, to: "file")
+                let push = try await daemon.ferry("push", "file", "nas:inbox/")
+                #expect(push.status == 6, "\(push.errors)")
+                #expect(push.errors.contains("has no room for \(Self.new.count) bytes"), "\(push.errors)")
+                #expect(try daemon.names(in: daemon.share) == [])
+                try daemon.write(Data(Self.old), to: "file")
+                let next = try await daemon.ferry("push", "file", "nas:inbox/")
+                #expect(next.status == 0, "\(next.errors)")
+            }
+        }
+    }
+}
