@@ -30,6 +30,8 @@ import Testing
         let (connection, limiter) = (pair.connection, self.limiter)
         try await connection.channel.eventLoop.submit { connection.limit(by: limiter) }.get()
         connection.setPhase(.busy)
+        // What arrived before that would be free: an event loop reads before it does what it was asked.
+        try await connection.channel.eventLoop.submit {}.get()
         return pair
     }
 
@@ -59,6 +61,28 @@ import Testing
             for _ in 0..<4 { #expect(await pair.client.next()?.payload == payload) }
             await pair.close()
         }
+    }
+
+    /// What is not paid for is not read: it waits at the peer.
+    @Test func whatIsReceivedWaitsItsTurn() async throws {
+        let pair = try await self.makePair()
+        let payload = ByteBuffer(repeating: 7, count: 256 << 10)
+        for _ in 0..<2 { pair.client.sendInVain(try Frame(.credit(.init()), payload: payload).encoded()) }
+        let start = self.clock.now
+        var before: UInt64 = 0
+        while pair.receiver.frames.count < 2 {
+            while pair.connection.traffic.received == before { await Task.yield() }
+            // Many turns of the loop: one that reads on would have read everything.
+            for _ in 0..<100 { try await pair.connection.channel.eventLoop.submit {}.get() }
+            before = pair.connection.traffic.received
+            let passed = Double((self.clock.now - start).nanoseconds) / 1e9
+            // Of the last read it is known only afterwards that it was too much.
+            let allowed = 2 * Self.burst + Int(Double(Self.rate) * passed)
+            #expect(before <= UInt64(allowed))
+            self.clock.advance(TokenBucket.burst)
+        }
+        #expect(pair.receiver.frames.allSatisfy { $0.payload == payload })
+        await pair.close()
     }
 
     /// What is held back is no fault of the peer: it is not timed out for not taking it, and answers pass.

@@ -21,6 +21,8 @@ struct SocketPair {
         let accepted = MultiThreadedEventLoopGroup.singleton.any().makePromise(of: FrameConnection.self)
         let receiver = RecordingReceiver()
         let listener = try await ServerBootstrap(group: group)
+            .childChannelOption(ChannelOptions.recvAllocator, value: FrameConnection.receiveAllocator)
+            .childChannelOption(ChannelOptions.maxMessagesPerRead, value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let connection = FrameConnection(channel: channel)
