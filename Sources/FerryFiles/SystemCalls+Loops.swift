@@ -45,20 +45,18 @@ extension SystemCalls {
         let done = try self.attempt(.pwrite, descriptor, count: total) { count in
             // A test that wants fewer gets some of the first.
             guard count == total else {
-                return unsafe Self.result(Glibc.pwrite(descriptor, first.baseAddress, min(count, first.count), off_t(offset)))
+                return unsafe Self.result(
+                    Glibc.pwrite(descriptor, first.baseAddress, min(count, first.count), off_t(offset))
+                )
             }
             var parts = unsafe [first, second].map { part in
                 unsafe iovec(iov_base: UnsafeMutableRawPointer(mutating: part.baseAddress), iov_len: part.count)
             }
             return unsafe Self.result(pwritev(descriptor, &parts, Int32(parts.count), off_t(offset)))
         }
-        var place = offset + Int64(done)
-        var skipped = done
-        for unsafe part in unsafe [first, second] {
-            let rest = unsafe UnsafeRawBufferPointer(rebasing: part.dropFirst(skipped))
-            skipped -= part.count - rest.count
-            unsafe try self.pwriteFully(descriptor, rest, at: place)
-            place += Int64(rest.count)
-        }
+        let rest = unsafe UnsafeRawBufferPointer(rebasing: first.dropFirst(done))
+        unsafe try self.pwriteFully(descriptor, rest, at: offset + Int64(first.count - rest.count))
+        let later = unsafe UnsafeRawBufferPointer(rebasing: second.dropFirst(max(0, done - first.count)))
+        unsafe try self.pwriteFully(descriptor, later, at: offset + Int64(total - later.count))
     }
 }

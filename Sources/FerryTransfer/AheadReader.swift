@@ -39,6 +39,7 @@ final class AheadReader {
     ///   - place: where the first one should lie, in bytes from the file's start.
     ///   - body: takes the bytes of those that were hashed, and of each its name and whether it is there.
     /// - Returns: false if the first one cannot be read; nothing was hashed then.
+    /// - Throws: what `body` throws.
     func look(
         for names: some Sequence<ReceiveMachine.Name>,
         at place: UInt64,
@@ -124,6 +125,6 @@ final class AheadReader {
             }
         }
 
-        deinit { for unsafe buffer in unsafe self.buffers { unsafe buffer.deallocate() } }
+        deinit { for index in unsafe self.buffers.indices { unsafe self.buffers[index].deallocate() } }
     }
 }

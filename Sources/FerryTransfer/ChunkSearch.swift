@@ -64,6 +64,7 @@ final class ChunkSearch {
     ///   - length: in bytes.
     ///   - expected: where it should lie, in bytes from the file's start.
     ///   - reach: how far beyond that it is looked for, in bytes; for one chunk only a few MiB are cut.
+    /// - Returns: the chunk, or nil.
     func find(_ id: ChunkID, length: Int, expected: UInt64, reach: UInt64) -> Found? {
         self.begin(near: expected)
         let limit = min(expected &+ reach, self.end &+ Self.step)
@@ -74,7 +75,7 @@ final class ChunkSearch {
         return nil
     }
 
-    /// Looks for a chunk among what was cut.
+    /// Looks for a chunk among what was cut; nil if it is not there.
     func recall(_ id: ChunkID, length: Int) -> Found? {
         if let found = self.recent(id, length) { return found }
         guard let place = self.index[id.key] ?? self.indexBefore[id.key], Int(place.length) == length,

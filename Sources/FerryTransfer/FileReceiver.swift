@@ -40,7 +40,8 @@ package final class FileReceiver {
     private var scratch = ByteBuffer()
     /// Consumed and not yet credited: credit returns in steps, so that it costs few frames.
     private var uncredited = 0
-    private let creditStep: Int
+    private let limits: FrameLimits
+    private let window: (@Sendable () -> Int)?
     private let onProgress: (@Sendable (TransferSummary) -> Void)?
     package private(set) var isFinished = false
     package private(set) var summary = TransferSummary()
@@ -50,12 +51,14 @@ package final class FileReceiver {
     ///   - announcedSize: what the sender said, in bytes; nil for a stream.
     ///   - old: the version that the file replaces, if there is one.
     ///   - limits: what this side announced.
+    ///   - window: asked after each block how many bytes the sender may have in flight now; nil for what was announced.
     ///   - onProgress: told after each block and decision.
     package init(
         destination: any ByteDestination,
         announcedSize: UInt64?,
         old: SourceFile? = nil,
         limits: FrameLimits,
+        window: (@Sendable () -> Int)? = nil,
         onProgress: (@Sendable (TransferSummary) -> Void)? = nil
     ) {
         self.destination = destination
@@ -67,7 +70,8 @@ package final class FileReceiver {
             announcedSize: announcedSize,
             repeats: destination.isRandomAccess ? .copied : .resent
         )
-        self.creditStep = limits.creditStep
+        self.limits = limits
+        self.window = window
         self.onProgress = onProgress
     }
 
@@ -158,7 +162,9 @@ package final class FileReceiver {
             try self.lookInPlace(name)
         }
         guard self.inPlace.first != true, self.inOld.isEmpty, let old = self.oldVersion else { return }
-        let count = self.inPlace.firstIndex(of: true).map { self.inPlace.distance(from: self.inPlace.startIndex, to: $0) }
+        let count = self.inPlace.firstIndex(of: true).map {
+            self.inPlace.distance(from: self.inPlace.startIndex, to: $0)
+        }
         self.inOld += unsafe try old.look(for: self.undecided.prefix(count ?? self.undecided.count)) {
             bytes,
             offset throws(FerryError) in
@@ -211,11 +217,11 @@ package final class FileReceiver {
         self.summary.bytes += UInt64(length)
         self.summary.wireBytes += UInt64(payload.readableBytes)
         self.uncredited += payload.readableBytes
-        if self.uncredited >= self.creditStep {
-            self.machine.credited(self.uncredited)
-            sink.send(.credit(self.uncredited))
-            self.uncredited = 0
-        }
+        let credit = self.limits.credit(for: self.uncredited, window: self.window?() ?? self.limits.blockWindow)
+        guard credit > 0 else { return }
+        self.machine.credited(credit)
+        sink.send(.credit(credit))
+        self.uncredited -= credit
     }
 
     private func inflate(_ payload: ByteBuffer, length: Int) throws(FerryError) -> ByteBuffer {

@@ -32,6 +32,14 @@ extension FrameConnection {
         .recover { _ in true }
     }
 
+    /// The kernel's estimate of the time to the peer and back (tcpi_rtt); nil for what is not TCP.
+    package var roundTrip: EventLoopFuture<TimeAmount?> {
+        guard let socket = self.channel as? any SocketOptionProvider else {
+            return self.channel.eventLoop.makeSucceededFuture(nil)
+        }
+        return socket.getTCPInfo().map { .microseconds(Int64($0.tcpi_rtt)) }.recover { _ in nil }
+    }
+
     private func hears(
         _ socket: any SocketOptionProvider,
         _ silence: TimeAmount,

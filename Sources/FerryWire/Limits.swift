@@ -34,8 +34,8 @@ package struct FrameLimits: Sendable, Equatable {
     package var header: Int
     /// Bytes of one frame's payload.
     package var payload: Int
-    /// Payload bytes of blocks that are sent and not yet credited. A receiver never withholds credit for more than
-    /// ``creditStep``, or the next block would not fit and both sides would wait. 4 MiB in flight over TLS on loopback ran three
+    /// Payload bytes of blocks that are sent and not yet credited. A receiver never withholds more than leaves room for a
+    /// payload, or the next block would not fit and both sides would wait. 4 MiB in flight over TLS on loopback ran three
     /// times as fast as 16 MiB (DESIGN.md, measured).
     package var blockWindow: Int
     /// Names sent and undecided, or wanted and not yet sent.
@@ -56,6 +56,20 @@ package struct FrameLimits: Sendable, Equatable {
     /// Consumed payload bytes at which the receiver returns credit: often enough that the window still takes the
     /// largest block, seldom enough that it costs few frames.
     package var creditStep: Int { max(0, min(self.blockWindow / 4, self.blockWindow - self.payload)) }
+
+    /// How much credit to return.
+    ///
+    /// - Parameters:
+    ///   - consumed: what was consumed and is not credited.
+    ///   - window: what the sender may have in flight now: where it is less than ``blockWindow``, the rest is withheld.
+    /// - Returns: payload bytes; 0 while it is not worth a frame.
+    package func credit(for consumed: Int, window: Int) -> Int {
+        guard window < self.blockWindow else { return consumed >= self.creditStep ? consumed : 0 }
+        // Short steps, for there is less between them.
+        let step = min(self.creditStep, 256 << 10)
+        let withheld = max(0, min(self.blockWindow - window, self.blockWindow - self.payload - step))
+        return consumed - withheld >= max(step, 1) ? consumed - withheld : 0
+    }
 
     /// Before the hello: small headers, no payload.
     package static let beforeHello = FrameLimits(

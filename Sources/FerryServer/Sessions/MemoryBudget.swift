@@ -42,6 +42,9 @@ package final class MemoryBudget: Sendable {
     /// Bytes that are granted.
     package var used: Int { self.state.withLock { $0.total - $0.free } }
 
+    /// How many claims are granted: the transfers that run.
+    package var count: Int { self.state.withLock { $0.granted.count } }
+
     /// Changes the budget. What is granted stays so, even where it is more; what waits may start.
     ///
     /// - Parameter total: bytes.

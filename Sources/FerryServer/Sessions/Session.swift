@@ -23,7 +23,12 @@ package final class Session: FrameReceiver {
         var transfers = 0
         /// Whether it is being found out if the client can be reached.
         var isInDoubt = false
+        /// Whether a MiB in flight is plenty.
+        var isNear = false
     }
+
+    /// Below this time to the client and back, 1 MiB in flight carries 200 MB/s and more.
+    private static let near = TimeAmount.milliseconds(5)
 
     let id: String
     let address: String
@@ -100,6 +105,15 @@ package final class Session: FrameReceiver {
     /// Has the request that is running after that time proceed. From any thread.
     func wake(in time: TimeAmount = .zero) {
         self.connection.channel.eventLoop.scheduleTask(in: time) { [weak self] in self?.sinkDrained() }
+    }
+
+    /// Bytes that a push may have in flight, of `announced`: where many clients are near, each gets a part of them.
+    ///
+    /// Eight clients of the same machine, 4 MiB each, cost a fifth more processor time than with 1 MiB, and took as much longer:
+    /// what is in flight no longer fits the cache.
+    func window(_ announced: Int) -> Int {
+        guard self.state.withLock({ $0.isNear }) else { return announced }
+        return announced / max(1, self.services.budget.count)
     }
 
     private func onLoop(_ work: @escaping @Sendable () -> Void) {
@@ -212,6 +226,10 @@ package final class Session: FrameReceiver {
         if let expires = identity.expires { self.watch(expires) }
         self.connection.setLimits(self.limits)
         self.connection.setPhase(.idle)
+        self.connection.roundTrip.whenSuccess { time in
+            let isNear = time.map { $0 < Self.near } ?? true
+            self.state.withLock { $0.isNear = isNear }
+        }
         self.connection.send(
             .welcome(features: [], limits: self.limits, session: self.id, agent: self.services.agent)
         )

@@ -99,6 +99,13 @@ final class PushOperation: FrameOperation {
             destination.abandon(keeping: true)
             throw error
         }
-        return FileReceiver(destination: destination, announcedSize: size, old: old, limits: self.access.limits)
+        let (session, announced) = (self.access.session, self.access.limits.blockWindow)
+        return FileReceiver(
+            destination: destination,
+            announcedSize: size,
+            old: old,
+            limits: self.access.limits,
+            window: { session.window(announced) }
+        )
     }
 }

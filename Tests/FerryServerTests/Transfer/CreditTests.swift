@@ -1,8 +1,10 @@
 import FerryChunking
 import FerryProtocol
+import FerryTestKit
 import FerryTransfer
 import FerryWire
 import NIOCore
+import Synchronization
 import Testing
 
 @Suite struct CreditTests {
@@ -29,6 +31,46 @@ import Testing
         }
         #expect(sink.queuedBytes > limits.blockWindow / 2)
         #expect(sink.queuedBytes < limits.blockWindow + 2 * limits.payload)
+    }
+
+    /// What is withheld makes the window smaller, and is given back; whatever is asked for, the largest block fits.
+    @Test(arguments: [0, 1, 1 << 20, 2 << 20, (4 << 20) - 1, 4 << 20, 8 << 20]) func aSmallerWindowHolds(
+        _ window: Int
+    ) throws {
+        let limits = FrameLimits()
+        var outstanding = 0
+        // As a sender that always has more: blocks of all sizes, the largest among them.
+        for payload in [1, 1 << 20, 100_000, 1 << 20, 1 << 20, 7, 256 << 10, 1 << 20]
+            + [Int](repeating: 300_000, count: 40)
+        {
+            #expect(outstanding + payload <= limits.blockWindow)
+            outstanding += payload
+            let credit = limits.credit(for: outstanding, window: window)
+            #expect(credit >= 0 && credit <= outstanding)
+            outstanding -= credit
+        }
+        let withheld = min(max(0, limits.blockWindow - window), limits.blockWindow - limits.payload - 256 << 10)
+        #expect(outstanding >= withheld && outstanding < withheld + limits.creditStep)
+        #expect(
+            limits.credit(for: outstanding, window: limits.blockWindow) == (outstanding >= 1 << 20 ? outstanding : 0)
+        )
+    }
+
+    @Test func aTransferEndsWhateverTheWindowIsMeanwhile() throws {
+        let seed = UInt64.random(in: .min ... .max)
+        var generator = SeededGenerator(seed: seed)
+        let windows = (0..<97).map { _ in Int.random(in: 0...5 << 20, using: &generator) }
+        let next = Atomic(0)
+        let bytes = generator.bytes(24 << 20)
+        let destination = MemoryDestination()
+        let pair = try TransferPair(
+            MemorySource(bytes),
+            destination,
+            average: 256 << 10,
+            window: { windows[next.add(1, ordering: .relaxed).oldValue % windows.count] }
+        )
+        try pair.run(&generator)
+        #expect(destination.committed == bytes, "seed \(seed)")
     }
 
     /// Takes everything and passes nothing on.

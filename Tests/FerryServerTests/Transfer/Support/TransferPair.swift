@@ -27,7 +27,7 @@ final class TransferPair {
     let toSender = MemorySink()
     private let limits: FrameLimits
     private var inFlight = 0
-    private var mostInFlight = 0
+    private(set) var mostInFlight = 0
     private var outstandingNames = 0
     private(set) var isFinished = false
     /// Frames that the receiver took.
@@ -41,7 +41,8 @@ final class TransferPair {
         compression: Compression = .off,
         average: Int? = nil,
         old: SourceFile? = nil,
-        wantsSHA256: Bool = false
+        wantsSHA256: Bool = false,
+        window: (@Sendable () -> Int)? = nil
     ) throws {
         self.limits = limits
         let parameters: GearChunker.Parameters =
@@ -57,7 +58,8 @@ final class TransferPair {
             destination: destination,
             announcedSize: source.knownSize.map { UInt64($0) },
             old: old,
-            limits: limits
+            limits: limits,
+            window: window
         )
     }
 
