@@ -3,7 +3,7 @@ import FerryErrors
 package import FerryFiles
 import Synchronization
 
-/// The held root descriptor of each share in use, opened once.
+/// The held root descriptor of each share in use, opened once, and anew when another directory lies at its path.
 package final class ShareRoots: Sendable {
     private let roots = Mutex<[Name: (path: String, root: RootDirectory)]>([:])
     private let reserve: Atomic<UInt64>
@@ -26,7 +26,11 @@ package final class ShareRoots: Sendable {
 
     /// - Throws: what opening the share's directory fails with.
     func root(of share: ShareRecord) throws(FerryError) -> RootDirectory {
-        if let held = self.roots.withLock({ $0[share.name] }), held.path == share.path { return held.root }
+        if let held = self.roots.withLock({ $0[share.name] }), held.path == share.path,
+            held.root.isStill(at: share.path)
+        {
+            return held.root
+        }
         let root: RootDirectory
         do throws(FerryError) { root = try RootDirectory(path: share.path, calls: self.calls) } catch {
             // The share's place on this machine is none of the client's business.

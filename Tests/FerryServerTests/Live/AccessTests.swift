@@ -82,6 +82,22 @@ import Testing
         }
     }
 
+    /// The path is what the share is: what is pushed must not go where an earlier directory was moved to.
+    @Test func aShareWhoseDirectoryIsReplaced() async throws {
+        try await LiveDaemon.run { daemon in
+            let client = try await RawClient.logIn(daemon)
+            try await client.push([1], to: "inbox/file")
+            try FileManager.default.moveItem(atPath: daemon.inbox, toPath: daemon.inbox + ".old")
+            try await client.send(RawClient.push("inbox/file", size: 1))
+            #expect(try await client.failure() == .notFound)
+            try FileManager.default.createDirectory(atPath: daemon.inbox, withIntermediateDirectories: false)
+            try await client.push([2], to: "inbox/file")
+            #expect(try Data(contentsOf: URL(filePath: daemon.inbox + "/file")) == Data([2]))
+            #expect(try Data(contentsOf: URL(filePath: daemon.inbox + ".old/file")) == Data([1]))
+            await client.close()
+        }
+    }
+
     @Test func aPushOntoADirectory() async throws {
         try await LiveDaemon.run { daemon in
             let client = try await RawClient.logIn(daemon)

@@ -9,13 +9,15 @@ import Foundation
 import Testing
 
 /// What the receiver has already does not travel: of an old version, of a transfer that was cut, or of both.
-@Suite struct DeltaTests {
+@Suite final class DeltaTests {
     private let directory: String
 
     init() throws {
         self.directory = NSTemporaryDirectory() + "ferry-delta-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: self.directory, withIntermediateDirectories: true)
     }
+
+    deinit { try? FileManager.default.removeItem(atPath: self.directory) }
 
     private func file(_ bytes: [UInt8]) throws -> SourceFile {
         let path = self.directory + "/\(UUID().uuidString)"
