@@ -32,6 +32,8 @@ package final class FileSender {
     private let queueLimit: Int
     private let onProgress: (@Sendable (TransferSummary) -> Void)?
     package private(set) var summary = TransferSummary()
+    /// Whether the receiver has confirmed.
+    package var isFinished: Bool { self.machine.isFinished }
 
     /// - Parameters:
     ///   - source: read once, from start to end.

@@ -85,6 +85,9 @@ package final class PullRequest: FrameOperation {
 
     package func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
         switch (frame.body, self.state) {
+        // What is in place stays so, whatever the daemon has to say afterwards.
+        case (.failure, .finished): break
+        case (.failure, .receiving(let receiver)) where receiver.isFinished: break
         case (.failure(let failure), _):
             throw FerryError(peer: failure)
         case (.ready(let ready), .asked) where !self.isReady:

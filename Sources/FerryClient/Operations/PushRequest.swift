@@ -80,6 +80,9 @@ package final class PushRequest: FrameOperation {
 
     package func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
         switch (frame.body, self.state) {
+        // A daemon that is about to end says so right behind its confirmation, which counts.
+        case (.failure, .finished): break
+        case (.failure, .sending(let sender)) where sender.isFinished: break
         case (.failure(let failure), _): throw FerryError(peer: failure)
         case (.ready(let ready), .asked): try self.readied(ready)
         case (.finished, .unchanged):

@@ -141,6 +141,26 @@ import Testing
         }
     }
 
+    /// A daemon that ends tells so right behind its confirmation, in one piece: what is durable is not to be called failed.
+    @Test func aConfirmationCountsWhateverFollowsIt() async throws {
+        try await LyingDaemon.with { peer in
+            _ = await peer.next()
+            try await peer.send(.ready())
+            guard case .names(let names) = await peer.next()?.body else { return }
+            try await peer.send(.wants(decided: names.lengths.count, ids: Data()))
+            guard case .end(let end) = await peer.next()?.body else { return }
+            var both = try Frame.finished(digest: end.digest, size: end.size).encoded()
+            var farewell = try Frame.failure(FerryError(.shuttingDown, "the daemon is shutting down")).encoded()
+            both.writeBuffer(&farewell)
+            try await peer.send(bytes: Array(both.readableBytesView))
+            await peer.closed()
+        } _: { liar in
+            try liar.write(Self.old, to: "file")
+            let push = try await liar.ferry("push", "file", "nas:inbox/")
+            #expect(push.status == 0, "\(push.errors)")
+        }
+    }
+
     // MARK: Without end
 
     /// Keep-alives say that the daemon lives: they are obeyed, cost nothing, and can be cut short by the user.

@@ -172,15 +172,15 @@ import Testing
 
     @Test func aClientThatOnlyKeepsAliveIsNotTimedOut() async throws {
         try await LiveDaemon.run { settings in
-            settings.timeouts.transfer = .seconds(1)
+            settings.timeouts.transfer = .seconds(3)
             settings.timeouts.keepAlive = .milliseconds(100)
         } _: { daemon in
             let client = try await RawClient.logIn(daemon)
             try await client.send(RawClient.push("inbox/file", size: 0))
             try await client.ready()
-            // The daemon says that it lives: after 15 times, the deadline has passed.
+            // The daemon says that it lives: after 35 times, the deadline has passed.
             let beats = client.keepAlive(every: .milliseconds(50))
-            for _ in 0..<15 { #expect(await client.nextKeepAlive()) }
+            for _ in 0..<35 { #expect(await client.nextKeepAlive()) }
             beats.cancel()
             try await client.send(RawClient.end([]))
             _ = try await client.finished()
@@ -216,7 +216,7 @@ import Testing
         try await LiveDaemon.run { settings in
             settings.limits.memory = 16 << 20
             settings.timeouts.transfer = .seconds(30)
-            settings.timeouts.progress = .milliseconds(500)
+            settings.timeouts.progress = .seconds(2)
         } _: { daemon in
             let (first, waiting) = (try await RawClient.logIn(daemon), try await RawClient.logIn(daemon))
             let beats = [first, waiting].map { $0.keepAlive(every: .milliseconds(20)) }

@@ -13,7 +13,7 @@ import Testing
     /// window, and in the end loses patience.
     @Test func aClientsLargeWindowIsNotUsed() async throws {
         try await LiveDaemon.run { settings in
-            settings.timeouts.transfer = .milliseconds(400)
+            settings.timeouts.transfer = .seconds(2)
             settings.timeouts.keepAlive = .milliseconds(100)
         } _: { daemon in
             var generator = SeededGenerator(seed: 43)

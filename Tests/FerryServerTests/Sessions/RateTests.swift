@@ -87,7 +87,7 @@ import Testing
 
     /// What is held back is no fault of the peer: it is not timed out for not taking it, and answers pass.
     @Test func whatIsHeldBackIsNotThePeersToTake() async throws {
-        let deadlines = ConnectionDeadlines(transfer: .seconds(2), keepAlive: .milliseconds(50))
+        let deadlines = ConnectionDeadlines(transfer: .seconds(5), keepAlive: .milliseconds(50))
         let pair = try await self.makePair(deadlines: deadlines)
         let beats = pair.client.keepAlive(every: .milliseconds(20))
         pair.connection.send(Frame(.credit(.init()), payload: ByteBuffer(repeating: 7, count: Self.burst + 1)))

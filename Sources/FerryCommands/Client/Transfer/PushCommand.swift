@@ -28,7 +28,7 @@ struct PushCommand: AsyncParsableCommand {
 
     @OptionGroup var options: TransferOptions
 
-    @Flag(help: "Send what a command prints; if the command fails, nothing is left behind.")
+    @Flag(help: "Send what a command prints; if the command fails, no file appears.")
     var fromCommand = false
 
     @Argument(help: ArgumentHelp("Local files or `-`, then the target.", valueName: "path"))
