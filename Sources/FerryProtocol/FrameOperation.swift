@@ -3,13 +3,15 @@ package import FerryErrors
 package import FerryWire
 
 /// Where an operation puts the frames that it sends.
-package protocol FrameSink: AnyObject {
+package protocol FrameSink: AnyObject, Sendable {
     /// Queues a frame; never blocks.
     func send(_ frame: Frame)
     /// Bytes queued and not yet taken by the kernel.
     var queuedBytes: Int { get }
     /// Bytes per second that the kernel took lately while something was queued; nil before anything was measured.
     var drainRate: Double? { get }
+    /// Has the operation proceed, because what it waited for is there; from any thread.
+    func wake()
 }
 
 /// What an operation can do next.

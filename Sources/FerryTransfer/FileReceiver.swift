@@ -22,9 +22,8 @@ package final class FileReceiver {
     private let decompressor = BlockDecompressor()
     /// Names that wait to be decided, in order.
     private var undecided = CircularBuffer<ReceiveMachine.Name>()
-    /// What a cut transfer left; nil once the names are past it.
-    private var kept: AheadReader?
-    private let keptSize: UInt64
+    /// Looks through what a cut transfer left.
+    private let kept: KeptCheck?
     /// Of the names at the front of `undecided`: whether what a cut transfer left in their places is what they name.
     private var inPlace = CircularBuffer<Bool>()
     private var old: SourceFile?
@@ -62,8 +61,7 @@ package final class FileReceiver {
         onProgress: (@Sendable (TransferSummary) -> Void)? = nil
     ) {
         self.destination = destination
-        self.keptSize = UInt64(clamping: destination.kept?.size ?? 0)
-        self.kept = destination.kept.map { AheadReader($0) }
+        self.kept = destination.kept.map { KeptCheck($0) }
         self.old = old
         self.machine = ReceiveMachine(
             limits: limits,
@@ -85,7 +83,7 @@ package final class FileReceiver {
         }
         switch frame.body {
         case .names(let names) where frame.payload.readableBytes == 0:
-            try self.namesReceived(names)
+            try self.namesReceived(names, sink)
         case .block(let block):
             try self.blockReceived(block, frame.payload, sink)
         case .end(let end) where frame.payload.readableBytes == 0:
@@ -107,16 +105,17 @@ package final class FileReceiver {
     /// - Throws: what writing fails with.
     package func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
         if self.isFinished { return .finished }
-        guard !self.undecided.isEmpty else { return .waiting }
+        if let kept = self.kept { self.inPlace += kept.take() }
+        guard self.nextName != nil else { return .waiting }
         var wants: [ChunkID] = []
         var decided = 0
         var read = 0
         // One Wants holds no more names than a Names, or its header would be too long.
-        while read < Self.decisionStep, decided < WireConstants.namesPerFrame, let name = self.undecided.first {
+        while read < Self.decisionStep, decided < WireConstants.namesPerFrame, let name = self.nextName {
             try self.look(for: name)
             self.undecided.removeFirst()
             decided += 1
-            let isLookedAt = !self.inPlace.isEmpty || !self.inOld.isEmpty
+            let isLookedAt = !self.inOld.isEmpty
             let isHere = try self.has(name)
             // Where something else lies in its place, looking costs as much as taking it, and a search costs what it read.
             read += (isHere || isLookedAt ? name.length : 0) + (self.oldVersion?.takeEffort() ?? 0)
@@ -131,7 +130,17 @@ package final class FileReceiver {
         }
         sink.send(.wants(decided: decided, ids: ChunkID.pack(wants)))
         self.onProgress?(self.summary)
-        return self.undecided.isEmpty ? .waiting : .more
+        return self.nextName == nil ? .waiting : .more
+    }
+
+    /// The name to be decided next; nil if there is none, or while it is looked for.
+    private var nextName: ReceiveMachine.Name? {
+        guard let name = self.undecided.first, !self.inPlace.isEmpty || !self.mayBeInPlace(name) else { return nil }
+        return name
+    }
+
+    private func mayBeInPlace(_ name: ReceiveMachine.Name) -> Bool {
+        self.kept.map { name.offset + UInt64(name.length) <= $0.size } ?? false
     }
 
     /// The transfer does not go on. What was written stays for a later one, unless the reason is that it may be wrong, was
@@ -140,13 +149,16 @@ package final class FileReceiver {
     /// - Parameter error: why.
     package func abandoned(_ error: FerryError) {
         let isOurs = error.origin == .local
+        self.kept?.stop()
         self.destination.abandon(
             keeping: error.code != .integrity && !(isOurs && [.inputOutput, .tooLarge].contains(error.code))
         )
     }
 
-    private func namesReceived(_ names: WireNames) throws(FerryError) {
-        self.undecided += try self.machine.namesReceived(names)
+    private func namesReceived(_ names: WireNames, _ sink: any FrameSink) throws(FerryError) {
+        let named = try self.machine.namesReceived(names)
+        self.undecided += named
+        self.kept?.submit(named.prefix(while: self.mayBeInPlace), sink: sink)
         guard !self.hasNames else { return }
         self.hasNames = true
         if let old = self.old, names.average > 0 { self.oldVersion = try OldVersion(old, average: names.average) }
@@ -156,13 +168,10 @@ package final class FileReceiver {
     /// by one.
     private func look(for name: ReceiveMachine.Name) throws(FerryError) {
         guard self.destination.isRandomAccess else { return }
-        if name.offset >= self.keptSize {
-            self.kept = nil
-        } else if self.inPlace.isEmpty {
-            try self.lookInPlace(name)
-        }
         guard self.inPlace.first != true, self.inOld.isEmpty, let old = self.oldVersion else { return }
-        let count = self.inPlace.firstIndex(of: true).map {
+        // Those that are still looked for may be in place.
+        let unknown = self.mayBeInPlace(name) ? self.inPlace.endIndex : nil
+        let count = (self.inPlace.firstIndex(of: true) ?? unknown).map {
             self.inPlace.distance(from: self.inPlace.startIndex, to: $0)
         }
         self.inOld += unsafe try old.look(for: self.undecided.prefix(count ?? self.undecided.count)) {
@@ -277,15 +286,6 @@ package final class FileReceiver {
         for (id, delivery) in zip(ids, deliveries) where id != delivery.id {
             throw FerryError(.integrity, "the bytes of a chunk do not hash to its name \(delivery.id)")
         }
-    }
-
-    private func lookInPlace(_ name: ReceiveMachine.Name) throws(FerryError) {
-        let names = self.undecided.lazy.prefix { $0.offset + UInt64($0.length) <= self.keptSize }
-        let isRead = unsafe try self.kept?.look(for: names, at: name.offset) { _, looked throws(FerryError) in
-            self.inPlace += looked.map(\.isThere)
-        }
-        // What is kept ends in it, or cannot be read.
-        if isRead != true { self.inPlace.append(false) }
     }
 
     private func write(_ chunk: ByteBuffer, at offset: UInt64) throws(FerryError) {

@@ -54,6 +54,8 @@ package final class FrameConnection: FrameSink, Sendable {
     /// Bytes of frames that the kernel has taken so far; it only grows.
     var takenBytes: UInt64 { self.outbox.withLock { $0.takenBytes } }
 
+    package func wake() { self.channel.pipeline.fireUserInboundEventTriggered(FrameHandler.Drained()) }
+
     package func send(_ frame: Frame) { self.queue(frame, isLast: false) }
 
     /// Sends a last frame, then reads and discards until the peer closes, for a while at most, so that the frame
@@ -147,6 +149,6 @@ package final class FrameConnection: FrameSink, Sendable {
 
     private func wrote(_ head: Int, _ payload: Int) {
         let isDrained = self.outbox.withLock { $0.wrote(head: head, payload: payload) }
-        if isDrained { self.channel.pipeline.fireUserInboundEventTriggered(FrameHandler.Drained()) }
+        if isDrained { self.wake() }
     }
 }

@@ -7,12 +7,14 @@ import FerryWire
 import Synchronization
 
 /// Takes frames and keeps them.
-final class Sink: FrameSink {
+// SAFETY: used by one thread.
+final class Sink: FrameSink, @unchecked Sendable {
     var frames: [Frame] = []
     let queuedBytes = 0
     let drainRate: Double? = nil
 
     func send(_ frame: Frame) { self.frames.append(frame) }
+    func wake() {}
 }
 
 /// A file in memory that no write may make longer than it was announced to be.

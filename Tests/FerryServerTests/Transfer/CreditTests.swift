@@ -74,7 +74,8 @@ import Testing
     }
 
     /// Takes everything and passes nothing on.
-    private final class StuckSink: FrameSink {
+    // SAFETY: used by one thread.
+    private final class StuckSink: FrameSink, @unchecked Sendable {
         var names: [WireNames] = []
         var queuedBytes = 0
         var uncredited = 0
@@ -85,5 +86,7 @@ import Testing
             self.queuedBytes += frame.payload.readableBytes
             self.uncredited += frame.payload.readableBytes
         }
+
+        func wake() {}
     }
 }

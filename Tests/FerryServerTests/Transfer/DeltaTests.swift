@@ -171,21 +171,6 @@ import Testing
         #expect(decided == 4096 && sink.frames.count > 4)
     }
 
-    /// What lies in place and is something else costs a look too: a piece of work stays about a MiB long.
-    @Test func lookingAtWhatIsSomethingElseCounts() throws {
-        let receiver = FileReceiver(
-            destination: MemoryDestination(kept: self.random(8 << 20, 32)),
-            announcedSize: nil,
-            limits: FrameLimits()
-        )
-        let sink = MemorySink()
-        let ids = (0..<8).map { number in withUnsafeBytes(of: number) { ChunkID(hashing: $0) } }
-        let lengths = [UInt32](repeating: 1 << 20, count: 8)
-        try receiver.received(.names(ids: ChunkID.pack(ids), lengths: lengths), sink: sink)
-        while try receiver.proceed(sink: sink) == .more {}
-        #expect(sink.frames.count == 8)
-    }
-
     /// Each that rests has read ahead and waits; none may keep a thread that another one needs. Only the long count comes to
     /// more than the system gives a process (255).
     @Test func manyThatRestKeepNobodyFromGoingOn() throws {

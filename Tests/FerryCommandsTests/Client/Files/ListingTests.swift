@@ -11,6 +11,7 @@ import Testing
         var queuedBytes: Int { 0 }
         var drainRate: Double? { nil }
         func send(_ frame: Frame) {}
+        func wake() {}
     }
 
     @Test(arguments: [

@@ -23,6 +23,12 @@ final class MemoryDestination: ByteDestination {
         self.kept = kept.isEmpty ? nil : Kept(bytes: kept)
     }
 
+    /// - Parameter kept: what a transfer that was cut has left, on a disk of its own.
+    init(kept: any PlacedBytes) {
+        self.isRandomAccess = true
+        self.kept = kept
+    }
+
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError) {
         let start = Int(offset)
         guard self.isRandomAccess || start == self.bytes.count else {

@@ -1,3 +1,4 @@
+import Dispatch
 import FerryChunking
 import FerryErrors
 import FerryFiles
@@ -9,12 +10,22 @@ import NIOCore
 import Testing
 
 /// Frames on their way in one direction.
-final class MemorySink: FrameSink {
+// SAFETY: used by the test's thread only, but for the semaphore.
+final class MemorySink: FrameSink, @unchecked Sendable {
     var frames = CircularBuffer<Frame>()
     var queuedBytes = 0
     var drainRate: Double?
 
+    private let woken = DispatchSemaphore(value: 0)
+
     func send(_ frame: Frame) { self.frames.append(frame) }
+
+    func wake() { self.woken.signal() }
+
+    /// Waits until somebody else has done what the operation waits for.
+    ///
+    /// - Returns: false if that takes too long to be true.
+    func awaitWake() -> Bool { self.woken.wait(timeout: .now() + 10) == .success }
 }
 
 /// A sender and a receiver in one thread, with the frames between them in memory.
@@ -77,10 +88,14 @@ final class TransferPair {
     /// Hands the next frame to the receiver.
     func deliverToReceiver() throws {
         guard let frame = self.toReceiver.frames.popFirst() else { return }
-        let before = self.toSender.frames.count
         try self.receiver.received(frame, sink: self.toSender)
-        while try self.receiver.proceed(sink: self.toSender) == .more {}
         self.delivered.append(frame)
+        try self.letReceiverProceed()
+    }
+
+    private func letReceiverProceed() throws {
+        let before = self.toSender.frames.count
+        while try self.receiver.proceed(sink: self.toSender) == .more {}
         for frame in self.toSender.frames.dropFirst(before) {
             if case .wants(let wants) = frame.body { self.wanted += try ChunkID.unpack(wants.ids) }
         }
@@ -109,7 +124,15 @@ final class TransferPair {
                 try self.deliverToSender()
                 isMoving = true
             }
-            try #require(isMoving || self.isFinished, "both sides wait")
+            if !isMoving, !self.isFinished { try self.awaitReceiver() }
+        }
+    }
+
+    /// Nobody can move, unless the receiver is looking for what it may have.
+    private func awaitReceiver() throws {
+        while self.toSender.frames.isEmpty {
+            try #require(self.toSender.awaitWake(), "both sides wait")
+            try self.letReceiverProceed()
         }
     }
 
@@ -135,8 +158,8 @@ final class TransferPair {
                 try self.deliverToReceiver()
             } else if !self.toSender.frames.isEmpty {
                 try self.deliverToSender()
-            } else if try !self.proceed() {
-                try #require(self.isFinished, "both sides wait")
+            } else if try !self.proceed(), !self.isFinished {
+                try self.awaitReceiver()
             }
         }
     }
