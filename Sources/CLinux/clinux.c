@@ -54,6 +54,14 @@ int ferry_stop_direct(int descriptor) {
     return flags >= 0 && flags & O_DIRECT && fcntl(descriptor, F_SETFL, flags & ~O_DIRECT) == 0;
 }
 
+void ferry_fill_standard_descriptors(void) {
+    for (int descriptor = 0; descriptor <= 2; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF) continue;
+        // The lowest that is free is this one.
+        if (open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY) != descriptor) _exit(126);
+    }
+}
+
 void ferry_raise_file_limit(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;

@@ -29,6 +29,7 @@ package enum Entry {
         program: String,
         arguments: [String]? = nil
     ) async -> Never {
+        ferry_fill_standard_descriptors()
         ferry_tune_allocator()
         do {
             try self.checkCommand(arguments ?? Array(CommandLine.arguments.dropFirst()), root, program: program)

@@ -8,12 +8,13 @@ package final class DirectoryLock: Sendable {
     private static let name = "lock"
     private let file: Descriptor
 
-    /// Takes the lock or fails at once.
+    /// Takes the lock.
     /// - Parameters:
     ///   - path: an existing directory.
+    ///   - patience: how long another one is waited for, in milliseconds.
     ///   - calls: for tests.
     /// - Throws: `locked`, naming the process that has it; `notFound`, `permission` and other mapped errors.
-    package init(_ path: String, calls: SystemCalls = .real) throws(FerryError) {
+    package init(_ path: String, patience: Int = 0, calls: SystemCalls = .real) throws(FerryError) {
         let shown = Escaping.escape(path)
         _ = try CString.make(path: path)
         do throws(Errno) {
@@ -25,7 +26,13 @@ package final class DirectoryLock: Sendable {
                 mode: 0o600,
                 resolve: .beneathWithoutLinks
             )
-            guard flock(file.raw, LOCK_EX | LOCK_NB) == 0 else { throw Errno(Glibc.errno) }
+            // Asked again and again, because flock waits for ever or not at all.
+            let deadline = ContinuousClock.now + .milliseconds(patience)
+            while flock(file.raw, LOCK_EX | LOCK_NB) != 0 {
+                let number = Glibc.errno
+                guard number == EWOULDBLOCK, .now < deadline else { throw Errno(number) }
+                usleep(10_000)
+            }
             try calls.ftruncate(file.raw, to: 0)
             let holder = Array("\(getpid())\n".utf8)
             // SAFETY: the pointer does not leave the closure.

@@ -36,7 +36,11 @@ extension FerryError {
         case EDQUOT: (.noSpace, "the disk quota is used up", "free some space and try again")
         case EFBIG: (.tooLarge, "larger than the file system or the process's file size limit allows", nil)
         // openat2 answers EXDEV for a way out of the root, ELOOP for a magic link as well as for a loop.
-        case EXDEV: (.denied, "it leads out of the served directory", "only links that stay inside are followed")
+        case EXDEV:
+            (
+                .denied, "it is an absolute link, or leads out of the served directory",
+                "only relative links that stay inside are followed"
+            )
         case ELOOP: (.denied, "it leads through a loop of symbolic links or through a link that is not allowed", nil)
         case ENAMETOOLONG: (.invalidPath, "the name is too long for the file system", nil)
         case EMFILE, ENFILE: (.busy, "too many open files", "raise the limit (LimitNOFILE= in the unit) or try later")

@@ -43,17 +43,6 @@ package final class RootDirectory: Sendable {
         self.calls = calls
     }
 
-    /// Whether the path still leads to this directory: it may have been moved away, or something mounted there.
-    package func isStill(at path: String) -> Bool {
-        // Asked of the system itself: it is no part of what a request does.
-        let calls = SystemCalls.real
-        guard let name = try? CString.make(path: path.utf8),
-            let there = try? calls.open(name, flags: ferry_o_path | ferry_o_directory),
-            let (now, held) = try? (calls.info(there.raw), calls.info(self.descriptor.raw))
-        else { return false }
-        return now.inode == held.inode && now.device == held.device
-    }
-
     /// Finds out whether openat2 works here, for a daemon to call when it starts.
     /// - Throws: `unsupported`, naming the usual cause.
     package static func probe(calls: SystemCalls = .real) throws(FerryError) {

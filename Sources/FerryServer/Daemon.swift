@@ -173,7 +173,8 @@ package struct Daemon: Service {
                     listeners: listeners.map(\.text),
                     port: listeners.lazy.compactMap(\.securePort).first,
                     sessions: services.sessions.count,
-                    uptime: (ContinuousClock.now - started).components.seconds
+                    uptime: (ContinuousClock.now - started).components.seconds,
+                    stopping: services.sessions.isClosing
                 )
             },
             reload: { try reloader.reload() }

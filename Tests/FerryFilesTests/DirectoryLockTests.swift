@@ -1,6 +1,8 @@
+import Dispatch
 import FerryErrors
 import FerryFiles
 import Glibc
+import Synchronization
 import Testing
 
 @Suite struct DirectoryLockTests {
@@ -15,6 +17,24 @@ import Testing
             withExtendedLifetime(lock) {}
         }
         _ = try DirectoryLock(scratch.path)
+    }
+
+    @Test func waitsForWhoeverHasIt() async throws {
+        let scratch = try Scratch()
+        let path = scratch.path
+        let held = Mutex<DirectoryLock?>(try DirectoryLock(path))
+        let begun = DispatchSemaphore(value: 0)
+        let waiting = Task.detached {
+            begun.signal()
+            _ = try DirectoryLock(path, patience: 60_000)
+        }
+        await withCheckedContinuation {
+            begun.wait()
+            $0.resume()
+        }
+        #expect(failure { _ = try DirectoryLock(path) }?.code == .locked)
+        held.withLock { $0 = nil }
+        try await waiting.value
     }
 
     @Test func doesNotGuessTheHolder() throws {

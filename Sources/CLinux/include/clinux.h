@@ -18,6 +18,10 @@ extern const long ferry_utime_omit;
 /// openat2(2): `mode` must be 0 unless `flags` create a file.
 int ferry_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
 
+/// Opens /dev/null for those of 0, 1 and 2 that are closed, the other way round, so that using them still fails: else the next
+/// file that is opened would be read as input, or get what is printed.
+void ferry_fill_standard_descriptors(void);
+
 /// getdents64(2) into `buffer`; 0 at the end of the directory.
 long ferry_getdents64(int directory, void *buffer, size_t size);
 

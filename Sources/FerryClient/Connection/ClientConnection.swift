@@ -189,25 +189,21 @@ package final class ClientConnection: FrameReceiver {
     package func connectionFailed(_ error: FerryError) { self.connectionClosed(error) }
 
     package func connectionClosed(_ error: FerryError?) {
-        let lost =
-            error
-            ?? FerryError(
-                .connection,
-                "\(self.name) closed the connection",
-                remedy: "run the same command again"
-            )
+        var lost = error ?? FerryError(.connection, "\(self.name) closed the connection")
+        if lost.code == .connection, lost.remedy == nil { lost.remedy = "run the same command again" }
+        let reason = lost
         let before = self.state.withLock { state in
             let before = state
             if case .closed = state { return before }
-            state = .closed(lost)
+            state = .closed(reason)
             return before
         }
         switch before {
-        case .connecting(let ready): ready.fail(lost)
+        case .connecting(let ready): ready.fail(reason)
         case .operating(let runner, let done):
-            runner.cancel(lost)
+            runner.cancel(reason)
             // Reading a terminal or a pipe cannot be interrupted; whoever waits is told all the same.
-            self.connection.channel.eventLoop.scheduleTask(in: Self.patience) { done.fail(lost) }
+            self.connection.channel.eventLoop.scheduleTask(in: Self.patience) { done.fail(reason) }
         case .ready, .closed: break
         }
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FerryErrors
 import FerryServer
 import FoundationEssentials
 
@@ -17,7 +18,7 @@ struct ConfigCheckCommand: ParsableCommand {
         commandName: "check",
         abstract: "Read the configuration as `ferryd serve` would, and print every setting and where it comes from.",
         discussion: """
-            Ends with 64 and the file, line, setting and reason if something is wrong. Nothing is started or changed.
+            Ends with 64 and the file, line, setting and reason if something is wrong, the certificate's files included. Nothing is started or changed.
             """
     )
 
@@ -33,7 +34,15 @@ struct ConfigCheckCommand: ParsableCommand {
             state: StatePaths(root: try self.state.path(environment: environment)),
             environment: environment
         )
-        for line in SettingsReference.effective(loaded) { print(line) }
+        do throws(FerryError) { _ = try loaded.settings.tls.load() } catch {
+            throw FerryError(
+                .configuration,
+                "\(loaded.origin(of: "tls.certificate")): \(error.message)",
+                remedy: error.remedy,
+                cause: error
+            )
+        }
+        for line in SettingsReference.effective(loaded) { try StandardOutput.write(line: line) }
     }
 }
 
@@ -44,5 +53,5 @@ struct ConfigReferenceCommand: ParsableCommand {
         abstract: "Print all settings as a table in Markdown: default, range, environment variable and meaning."
     )
 
-    func run() { print(SettingsReference.markdown, terminator: "") }
+    func run() throws { try StandardOutput.write(SettingsReference.markdown.utf8) }
 }

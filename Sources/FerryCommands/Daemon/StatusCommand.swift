@@ -19,6 +19,9 @@ struct StatusCommand: AsyncParsableCommand {
         let rows = [
             ["version", status.version], ["uptime", "\(status.uptime) s"], ["connections", "\(status.sessions)"],
         ]
-        try AdminOutput.write(AdminOutput.table(rows + status.listeners.map { ["listening", $0] }))
+        let listening =
+            status.stopping
+            ? [["stopping", "waits for running transfers"]] : status.listeners.map { ["listening", $0] }
+        try AdminOutput.write(AdminOutput.table(rows + listening))
     }
 }

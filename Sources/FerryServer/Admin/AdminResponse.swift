@@ -51,12 +51,15 @@ package struct DaemonStatus: Hashable, Codable, Sendable {
     package let sessions: Int
     /// Seconds since it was ready.
     package let uptime: Int64
+    /// Whether it was told to stop: it takes no connections, and lets running transfers finish.
+    package let stopping: Bool
 
-    package init(version: String, listeners: [String], port: Int?, sessions: Int, uptime: Int64) {
+    package init(version: String, listeners: [String], port: Int?, sessions: Int, uptime: Int64, stopping: Bool) {
         self.version = version
         self.listeners = listeners
         self.port = port
         self.sessions = sessions
         self.uptime = uptime
+        self.stopping = stopping
     }
 }

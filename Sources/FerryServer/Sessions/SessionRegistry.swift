@@ -124,6 +124,9 @@ package final class SessionRegistry: LiveSessions {
         for session in sessions where session.identity.map(isMeant) ?? false { session.end(reason) }
     }
 
+    /// Whether ``drain(_:)`` was called.
+    package var isClosing: Bool { self.state.withLock { $0.isClosing } }
+
     /// Lets no new connection in, ends the idle ones now and the others after their request.
     ///
     /// - Parameter promise: succeeds when no session is left.

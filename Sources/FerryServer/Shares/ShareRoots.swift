@@ -3,9 +3,11 @@ import FerryErrors
 package import FerryFiles
 import Synchronization
 
-/// The held root descriptor of each share in use, opened once, and anew when another directory lies at its path.
+/// Opens the shares' directories, and keeps their file systems from being filled.
+///
+/// Nothing is held between requests: a share's file system can be unmounted when nobody uses it, and whatever lies at its path
+/// next is served.
 package final class ShareRoots: Sendable {
-    private let roots = Mutex<[Name: (path: String, root: RootDirectory)]>([:])
     private let reserve: Atomic<UInt64>
     /// Bytes that all pushes together wrote to a share since its free space was last looked at.
     private let unchecked = Mutex<[Name: UInt64]>([:])
@@ -24,15 +26,11 @@ package final class ShareRoots: Sendable {
     /// Changes what pushes leave free from now on, in bytes.
     func setReserve(_ reserve: UInt64) { self.reserve.store(reserve, ordering: .relaxed) }
 
-    /// - Throws: what opening the share's directory fails with.
+    /// The directory of a share, to be held as long as a request works beneath it.
+    ///
+    /// - Throws: what opening it fails with.
     func root(of share: ShareRecord) throws(FerryError) -> RootDirectory {
-        if let held = self.roots.withLock({ $0[share.name] }), held.path == share.path,
-            held.root.isStill(at: share.path)
-        {
-            return held.root
-        }
-        let root: RootDirectory
-        do throws(FerryError) { root = try RootDirectory(path: share.path, calls: self.calls) } catch {
+        do throws(FerryError) { return try RootDirectory(path: share.path, calls: self.calls) } catch {
             // The share's place on this machine is none of the client's business.
             throw FerryError(
                 error.code,
@@ -41,8 +39,6 @@ package final class ShareRoots: Sendable {
                 cause: error
             )
         }
-        self.roots.withLock { $0[share.name] = (share.path, root) }
-        return root
     }
 
     /// Checks that `bytes` more fit and leave the reserve.
@@ -55,8 +51,8 @@ package final class ShareRoots: Sendable {
         guard !overflow, available >= needed else {
             throw FerryError(
                 .noSpace,
-                "the share \(location.share.name.text) has no room for \(bytes) bytes: \(available) are free, "
-                    + "of which \(reserve) are kept in reserve",
+                "the share \(location.share.name.text) has no room for \(max(bytes, 1)) bytes: \(available) are free, "
+                    + "and \(reserve) are kept in reserve",
                 remedy: "free space on the daemon's machine"
             )
         }

@@ -38,17 +38,37 @@ extension StateDirectory {
     /// - Returns: The certificate and its key.
     /// - Throws: As ``certificate()``, and `.notFound` for configured files that are missing.
     package func certificate(configured: Settings.TLS) throws(FerryError) -> ServerCertificate {
-        guard let path = configured.certificate, let key = configured.key else { return try self.certificate() }
-        return try ServerCertificate(
-            certificatePEM: Directories.readFile(path, limit: ServerCertificate.maximumLength),
-            privateKeyPEM: PrivateFile.read(key, limit: ServerCertificate.maximumLength)
-        )
+        if let certificate = try configured.load() { return certificate }
+        return try self.certificate()
     }
 
     private static func read(_ path: String) throws(FerryError) -> [UInt8]? {
         do { return try PrivateFile.read(path, limit: ServerCertificate.maximumLength) } catch {
             guard error.code == .notFound else { throw error }
             return nil
+        }
+    }
+}
+
+extension Settings.TLS {
+    /// Reads the certificate that the configuration names.
+    ///
+    /// - Returns: It and its key; nil if none is named.
+    /// - Throws: `.notFound`, `.permission`, `.configuration` and what else keeps it from being used, naming the settings.
+    package func load() throws(FerryError) -> ServerCertificate? {
+        guard let path = self.certificate, let key = self.key else { return nil }
+        do throws(FerryError) {
+            return try ServerCertificate(
+                certificatePEM: Directories.readFile(path, limit: ServerCertificate.maximumLength),
+                privateKeyPEM: PrivateFile.read(key, limit: ServerCertificate.maximumLength)
+            )
+        } catch {
+            throw FerryError(
+                error.code,
+                "`tls.certificate` and `tls.key`: \(error.message)",
+                remedy: error.remedy,
+                cause: error
+            )
         }
     }
 }

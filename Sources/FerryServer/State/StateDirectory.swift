@@ -15,6 +15,9 @@ package final class StateDirectory: Sendable {
     /// Bytes that the version file may have: far more than a number needs.
     private static let versionLimit = 64
 
+    /// Milliseconds that another process is waited for: commands hold the lock for moments, a daemon until it ends.
+    private static let patience = 2000
+
     package let paths: StatePaths
     /// The user id that owns the directory.
     package let owner: UInt32
@@ -32,7 +35,7 @@ package final class StateDirectory: Sendable {
         let paths = StatePaths(root: try Directories.resolve(path))
         self.paths = paths
         self.owner = try Directories.info(paths.root).owner
-        do { self.lock = try DirectoryLock(paths.root) } catch {
+        do { self.lock = try DirectoryLock(paths.root, patience: Self.patience) } catch {
             guard error.code == .locked else { throw error }
             throw FerryError(
                 .locked,

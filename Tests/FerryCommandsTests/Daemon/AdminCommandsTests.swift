@@ -210,6 +210,18 @@ import Testing
         #expect(outcome.errors.contains("standard output"))
     }
 
+    @Test func aCheckReadsTheCertificate() async throws {
+        let state = self.program.state
+        try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
+        let yaml = "log:\n  level: info\ntls:\n  certificate: /none/cert.pem\n  key: /none/key.pem\n"
+        try Data(yaml.utf8).write(to: URL(fileURLWithPath: state + "/ferryd.yaml"))
+        let check = try await self.program.run("config", "check")
+        #expect(check.status == 64)
+        #expect(check.output.isEmpty)
+        #expect(check.errors.contains("ferryd.yaml:4: `tls.certificate`"), "\(check.errors)")
+        #expect(check.errors.contains("/none/cert.pem"), "\(check.errors)")
+    }
+
     @Test func theFlagWinsOverTheEnvironment() async throws {
         let other = self.program.directory + "/other"
         let outcome = try await self.program.run("share", "add", "inbox", "srv/inbox", "--state", other)

@@ -139,4 +139,27 @@ import Testing
             try input.fileHandleForWriting.close()
         }
     }
+
+    /// What nobody gets must not look like success, and no file may come to stand where a standard stream was closed.
+    @Test(arguments: ["ferry servers", "ferry servers --json", "ferryd config reference", "ferryd config check"])
+    func outputThatNobodyGets(_ command: String) async throws {
+        try await TestDaemon.with { daemon in
+            for output in [">/dev/full", ">&-"] {
+                let outcome = try await daemon.shell("\(command) \(output)")
+                #expect(outcome.status == 1 && outcome.errors.contains("standard output"), "\(output): \(outcome)")
+            }
+        }
+    }
+
+    @Test func closedStandardStreams() async throws {
+        try await TestDaemon.with { daemon in
+            try daemon.write(Data("content\n".utf8), to: "file")
+            let push = try await daemon.shell("ferry push file nas:inbox/ <&- >&- 2>&-")
+            #expect(push.status == 0)
+            #expect(try daemon.shared("file") == Data("content\n".utf8))
+            let failed = try await daemon.shell("ferry push missing nas:inbox/ <&- >&- 2>&-")
+            #expect(failed.status != 0)
+            #expect(try daemon.names(in: daemon.share) == ["file"])
+        }
+    }
 }

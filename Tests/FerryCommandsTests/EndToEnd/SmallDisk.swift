@@ -22,6 +22,9 @@ struct SmallDisk {
         try await body(SmallDisk(path: path))
     }
 
+    /// Takes the disk away, unless somebody uses it.
+    func unmount() -> Bool { umount2(self.path, 0) == 0 }
+
     func grow(mebibytes: Int) throws {
         try #require(mount("tmpfs", self.path, "tmpfs", UInt(MS_REMOUNT), "size=\(mebibytes)m") == 0)
     }

@@ -65,4 +65,23 @@ struct SmallDiskTests {
             }
         }
     }
+
+    /// The daemon holds nothing of a share that nobody uses, and serves what lies there next.
+    @Test func theDiskOfAShareCanBeTakenAway() async throws {
+        try await TestDaemon.with(settings: self.settings) { daemon in
+            try daemon.write(Data(Self.old), to: "file")
+            try await SmallDisk.with(mebibytes: 4, at: daemon.share) { disk in
+                #expect(try await daemon.ferry("push", "file", "nas:inbox/").status == 0)
+                var isGone = disk.unmount()
+                // The last request may still be on its way out.
+                for _ in 0..<100 where !isGone {
+                    _ = try await daemon.ferryd("status")
+                    isGone = disk.unmount()
+                }
+                #expect(isGone)
+                #expect(try await daemon.ferry("push", "file", "nas:inbox/beneath").status == 0)
+                #expect(try daemon.names(in: daemon.share) == ["beneath"])
+            }
+        }
+    }
 }

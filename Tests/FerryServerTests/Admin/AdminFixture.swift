@@ -26,7 +26,16 @@ final class AdminFixture: Sendable {
             catalog: catalog,
             sessions: self.sessions,
             fingerprint: { Self.fingerprint },
-            status: { DaemonStatus(version: "1.2.3", listeners: ["[::]:7717"], port: 7717, sessions: 4, uptime: 5) },
+            status: {
+                DaemonStatus(
+                    version: "1.2.3",
+                    listeners: ["[::]:7717"],
+                    port: 7717,
+                    sessions: 4,
+                    uptime: 5,
+                    stopping: false
+                )
+            },
             reload: { ReloadReport(changed: ["backlog=3"], needRestart: [], fingerprint: nil) }
         )
     }

@@ -49,6 +49,6 @@ package struct LoginCommand: AsyncParsableCommand {
             if isChecked { try await LoginCheck.run(login) }
         }
         let result = try await login.remember(LoginLink(LinkInput.read(file: self.linkFile)), as: self.name)
-        print(result.summary)
+        try StandardOutput.write(line: result.summary)
     }
 }

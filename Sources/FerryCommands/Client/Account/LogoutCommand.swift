@@ -22,7 +22,7 @@ package struct LogoutCommand: ParsableCommand {
     package func run() throws {
         let path = try ServerBook.path(environment: ProcessInfo.processInfo.environment)
         let entry = try AccountLogout.forget(self.name, path: path)
-        print("forgot \(entry)")
+        try StandardOutput.write(line: "forgot \(entry)")
     }
 }
 

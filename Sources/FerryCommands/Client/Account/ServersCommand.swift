@@ -20,11 +20,11 @@ package struct ServersCommand: ParsableCommand {
         let path = try ServerBook.path(environment: ProcessInfo.processInfo.environment)
         let book = try ServerBook.load(path)
         if self.json {
-            print(ServerList.json(book))
+            try StandardOutput.write(line: ServerList.json(book))
         } else if book.entries.isEmpty {
             StandardError.write("no servers yet; `ferry login` adds one")
         } else {
-            for line in ServerList.lines(book) { print(line) }
+            for line in ServerList.lines(book) { try StandardOutput.write(line: line) }
         }
     }
 }

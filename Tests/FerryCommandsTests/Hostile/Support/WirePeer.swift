@@ -21,6 +21,9 @@ final class WirePeer: Sendable {
     static func connect(port: Int, from source: String = "127.0.0.1") async throws -> WirePeer {
         let made = SetLater<WirePeer>()
         _ = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            // IP_BIND_ADDRESS_NO_PORT: the port is chosen when it connects, so that those that rest in TIME_WAIT serve again;
+            // else an address has had its 28,000 connections within a minute.
+            .channelOption(.ipOption(.init(rawValue: 24)), value: 1)
             .bind(to: SocketAddress(ipAddress: source, port: 0))
             // Small and fixed, so that the kernel does not read in the place of one that does not.
             .channelOption(ChannelOptions.socketOption(.so_rcvbuf), value: 128 << 10)
