@@ -32,7 +32,9 @@ package enum Entry {
         ferry_fill_standard_descriptors()
         ferry_tune_allocator()
         do {
-            try self.checkCommand(arguments ?? Array(CommandLine.arguments.dropFirst()), root, program: program)
+            let words = arguments ?? Array(CommandLine.arguments.dropFirst())
+            try self.checkHelp(words)
+            try self.checkCommand(words, root, program: program)
             var command = try root.parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
@@ -52,6 +54,21 @@ package enum Entry {
             messages.report(error)
             exit(ExitStatus(error).rawValue)
         }
+    }
+
+    /// Refuses a word such as `-hello`, in which the parser sees a request for help among other flags: a script that pushes a
+    /// file of this name would take the help, and its status 0, for success.
+    private static func checkHelp(_ words: [String]) throws(FerryError) {
+        let word = words.prefix { $0 != "--" }.first { word in
+            word.hasPrefix("-") && !word.hasPrefix("--") && word.utf8.count > 2 && word.contains("h")
+        }
+        guard let word else { return }
+        let shown = RawArguments.shown(word)
+        throw FerryError(
+            .usage,
+            "`\(shown)` is no option",
+            remedy: "write `./\(shown)` for a file of that name, `-h` alone for help"
+        )
     }
 
     /// Suggests what a mistyped command was meant to be, which the parser does for options only.

@@ -162,4 +162,17 @@ import Testing
             #expect(try daemon.names(in: daemon.share) == ["file"])
         }
     }
+
+    /// A name that begins with -h is no request for help, which would end with 0 and nothing pushed.
+    @Test func aNameThatLooksLikeHelp() async throws {
+        try await TestDaemon.with { daemon in
+            try daemon.write(Data("content\n".utf8), to: "-hello")
+            let push = try await daemon.ferry("push", "-hello", "nas:inbox/")
+            #expect(push.status == 64 && push.output.isEmpty && push.errors.contains("./-hello"), "\(push)")
+            #expect(try await daemon.ferry("push", "./-hello", "nas:inbox/").status == 0)
+            #expect(try await daemon.ferry("push", "--", "-hello", "nas:inbox/again").status == 0)
+            #expect(try daemon.shared("-hello") == daemon.shared("again"))
+            #expect(try await daemon.ferry("push", "-h").status == 0)
+        }
+    }
 }
