@@ -29,6 +29,17 @@ package struct StreamDigest: Sendable {
         unsafe self.hash.update(bufferPointer: bytes)
     }
 
+    /// Adds as many zeros.
+    package mutating func update(zeros count: UInt64) {
+        let zeros = [UInt8](repeating: 0, count: 1 << 20)
+        var left = count
+        while left > 0 {
+            let step = Int(min(left, UInt64(zeros.count)))
+            unsafe zeros.withUnsafeBytes { unsafe self.update(UnsafeRawBufferPointer(rebasing: $0.prefix(step))) }
+            left -= UInt64(step)
+        }
+    }
+
     /// Returns the digest of what was added so far, in 64 lower-case hexadecimal digits.
     package func finalize() -> String { Hex.string(self.hash.finalize().map { $0 }) }
 }

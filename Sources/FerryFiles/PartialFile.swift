@@ -25,6 +25,8 @@ package final class PartialFile: Sendable {
     private let opened: PartialName.Opened
     /// What an earlier transfer to this target may have left; to be read and hashed before it counts.
     package let kept: KeptFile?
+    /// Bytes that the file had when it was opened; behind them it reads as zeros where nothing was written since.
+    package var startSize: Int64 { self.opened.size }
     private let isOpen = Atomic<Bool>(true)
     /// What was written since writeback was last started.
     private let unstarted = Mutex(WrittenRange())

@@ -169,12 +169,15 @@ package final class FileReceiver {
     private func look(for name: ReceiveMachine.Name) throws(FerryError) {
         guard self.destination.isRandomAccess else { return }
         guard self.inPlace.first != true, self.inOld.isEmpty, let old = self.oldVersion else { return }
+        guard !self.isHole(name) else { return }
         // Those that are still looked for may be in place.
         let unknown = self.mayBeInPlace(name) ? self.inPlace.endIndex : nil
         let count = (self.inPlace.firstIndex(of: true) ?? unknown).map {
             self.inPlace.distance(from: self.inPlace.startIndex, to: $0)
         }
-        self.inOld += unsafe try old.look(for: self.undecided.prefix(count ?? self.undecided.count)) {
+        let names = self.undecided.prefix(count ?? self.undecided.count)
+        let end = names.firstIndex(where: self.isHole) ?? names.endIndex
+        self.inOld += unsafe try old.look(for: names[..<end]) {
             bytes,
             offset throws(FerryError) in
             unsafe try self.destination.write(bytes, at: offset)
@@ -194,13 +197,19 @@ package final class FileReceiver {
     private func has(_ name: ReceiveMachine.Name) throws(FerryError) -> Bool {
         guard self.destination.isRandomAccess else { return false }
         let (isInPlace, isInOld) = (self.inPlace.popFirst() ?? false, self.inOld.popFirst())
-        if isInPlace || isInOld == true { return true }
+        if isInPlace || isInOld == true || self.isHole(name) { return true }
         if let chunk = self.oldVersion?.chunk(name, isReplaced: isInOld == false) {
             try self.write(chunk, at: name.offset)
             return true
         }
         guard let earlier = self.machine.written(name.id) else { return false }
         return try self.copy(name, from: earlier)
+    }
+
+    /// Whether it is enough to write nothing: long runs of zeros become holes.
+    private func isHole(_ name: ReceiveMachine.Name) -> Bool {
+        guard let start = self.destination.emptyFrom, name.offset >= start else { return false }
+        return name.id.isOfZeros(length: name.length)
     }
 
     private func blockReceived(_ block: WireBlock, _ payload: ByteBuffer, _ sink: any FrameSink) throws(FerryError) {

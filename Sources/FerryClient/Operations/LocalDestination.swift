@@ -33,6 +33,8 @@ package final class LocalDestination: ByteDestination, Sendable {
 
     package var kept: (any PlacedBytes)? { self.partial.kept }
 
+    package var emptyFrom: UInt64? { UInt64(clamping: self.partial.startSize) }
+
     package func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError) {
         try self.partial.write(bytes, at: Int64(clamping: offset))
     }
@@ -63,7 +65,8 @@ package final class LocalDestination: ByteDestination, Sendable {
         defer { buffer.deallocate() }
         while offset < Int64(clamping: size) {
             let count = try self.partial.read(into: buffer, at: offset)
-            if count == 0 { break }
+            // What was left out at the end is there once the file has its size.
+            if count == 0 { digest.update(zeros: UInt64(clamping: Int64(clamping: size) - offset)); break }
             digest.update(UnsafeRawBufferPointer(rebasing: buffer.prefix(count)))
             offset += Int64(count)
         }

@@ -15,6 +15,8 @@ final class ShareDestination: ByteDestination {
 
     var kept: (any PlacedBytes)? { self.partial.kept }
 
+    var emptyFrom: UInt64? { UInt64(clamping: self.partial.startSize) }
+
     init(
         partial: PartialFile,
         location: ShareLocation,

@@ -25,6 +25,7 @@ final class WatchedDestination: ByteDestination {
     /// The first thing that happened and must not.
     private(set) var offence: String?
     let isRandomAccess: Bool
+    var emptyFrom: UInt64? { self.isRandomAccess ? 0 : nil }
 
     init(announced: UInt64?, isRandomAccess: Bool) {
         self.announced = announced
@@ -51,6 +52,7 @@ final class WatchedDestination: ByteDestination {
     }
 
     func commit(size: UInt64) throws(FerryError) -> String? {
+        // What was left out at the end are zeros; the corpora hold too few of them.
         if size != UInt64(self.bytes.count) || self.committed != nil {
             self.offence = "\(self.bytes.count) bytes were committed as \(size)"
         }

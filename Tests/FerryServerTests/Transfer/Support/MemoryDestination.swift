@@ -11,6 +11,7 @@ final class MemoryDestination: ByteDestination {
 
     private(set) var isKept = false
     let kept: (any PlacedBytes)?
+    var emptyFrom: UInt64? { self.isRandomAccess ? UInt64(self.kept?.size ?? 0) : nil }
     /// Bytes written, those that are written twice counted twice.
     private(set) var written = 0
 
@@ -47,7 +48,8 @@ final class MemoryDestination: ByteDestination {
     }
 
     func commit(size: UInt64) throws(FerryError) -> String? {
-        self.committed = Array(self.bytes.prefix(Int(size)))
+        let missing = max(0, Int(size) - self.bytes.count)
+        self.committed = self.bytes.prefix(Int(size)) + [UInt8](repeating: 0, count: missing)
         return nil
     }
 
