@@ -66,8 +66,8 @@ package enum Entry {
         let shown = RawArguments.shown(word)
         throw FerryError(
             .usage,
-            "`\(shown)` is no option",
-            remedy: "write `./\(shown)` for a file of that name, `-h` alone for help"
+            "`\(shown)` asks for help among other things",
+            remedy: "write `-h` alone for help, `./\(shown)` for a file of that name"
         )
     }
 

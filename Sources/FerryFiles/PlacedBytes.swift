@@ -45,9 +45,11 @@ package final class KeptFile: PlacedBytes {
         do throws(Errno) {
             return unsafe try self.calls.preadFully(self.descriptor.raw, buffer, at: offset)
         } catch {
-            if error.code == EINVAL, ferry_stop_direct(self.descriptor.raw) != 0 {
-                return unsafe try self.read(into: buffer, at: offset)
-            }
+            guard error.code == EINVAL else { throw FerryError(error, "read", self.description) }
+        }
+        // Another thread may have done so already.
+        _ = ferry_stop_direct(self.descriptor.raw)
+        do throws(Errno) { return unsafe try self.calls.preadFully(self.descriptor.raw, buffer, at: offset) } catch {
             throw FerryError(error, "read", self.description)
         }
     }

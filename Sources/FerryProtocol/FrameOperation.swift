@@ -18,8 +18,10 @@ package protocol FrameSink: AnyObject, Sendable {
 package enum Progress: Equatable, Sendable {
     /// More, at once.
     case more
-    /// Nothing, until a frame arrives, the sink has drained, or what else it waits for has it woken.
+    /// Nothing, until a frame arrives or the sink has drained.
     case waiting
+    /// Nothing, until its own work elsewhere has it woken: the peer owes it nothing meanwhile.
+    case working
     /// It is complete.
     case finished
 }

@@ -106,7 +106,7 @@ package final class FileReceiver {
     package func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
         if self.isFinished { return .finished }
         if let kept = self.kept { self.inPlace += kept.take() }
-        guard self.nextName != nil else { return .waiting }
+        guard self.nextName != nil else { return self.rest }
         var wants: [ChunkID] = []
         var decided = 0
         var read = 0
@@ -130,8 +130,10 @@ package final class FileReceiver {
         }
         sink.send(.wants(decided: decided, ids: ChunkID.pack(wants)))
         self.onProgress?(self.summary)
-        return self.nextName == nil ? .waiting : .more
+        return self.nextName == nil ? self.rest : .more
     }
+
+    private var rest: Progress { self.undecided.isEmpty ? .waiting : .working }
 
     /// The name to be decided next; nil if there is none, or while it is looked for.
     private var nextName: ReceiveMachine.Name? {
@@ -190,7 +192,7 @@ package final class FileReceiver {
         self.oldVersion = nil
         let old = Mutex(self.old)
         self.old = nil
-        DispatchQueue.global().async { old.withLock { $0 = nil } }
+        DispatchQueue(label: "ferry.forget").async { old.withLock { $0 = nil } }
     }
 
     /// Finds the chunk and puts it into its place, unless looking has done so.

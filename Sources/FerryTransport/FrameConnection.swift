@@ -8,7 +8,7 @@ import Synchronization
 package protocol FrameReceiver: AnyObject, Sendable {
     /// A whole frame arrived; keep-alives are not told.
     func frameReceived(_ frame: Frame)
-    /// Little or nothing is left of what was queued for the kernel.
+    /// Little or nothing is left of what was queued for the kernel, or the operation asked to be woken.
     func sinkDrained()
     /// Since when all has been done that can be done before the peer's next frame; nil if something is being done, or if
     /// the peer may take its time.

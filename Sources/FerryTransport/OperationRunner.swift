@@ -6,7 +6,7 @@ package import NIOPosix
 import Synchronization
 
 /// Runs one ``FrameOperation`` on a thread pool, a piece at a time and never concurrently with itself, whenever
-/// frames have arrived or the connection has drained. No thread waits for the peer.
+/// frames have arrived, the connection has drained, or work elsewhere is done. No thread waits for the peer.
 package final class OperationRunner: Sendable {
     /// Bytes of unprocessed frames at which reading from the socket pauses: the block window and some headers.
     private static let pauseAbove = 6 << 20
@@ -84,7 +84,7 @@ package final class OperationRunner: Sendable {
         return true
     }
 
-    /// Has the operation proceed: at the start, and whenever the connection has drained.
+    /// Has the operation proceed: at the start, and whenever the connection has drained or work elsewhere is done.
     package func wake() { self.wake(cancellation: nil) }
 
     /// Ends the operation from outside: the connection is gone, or is about to end. Frames that came before still
@@ -123,15 +123,16 @@ package final class OperationRunner: Sendable {
             if let cancellation, frames.isEmpty || isHeld { return self.end(cancellation, canGoOn: false) }
             if resume { self.connection.setReading(true) }
             do throws(FerryError) {
-                switch try self.step(frames) {
+                let progress = try self.step(frames)
+                switch progress {
                 case .finished: return self.end(nil, canGoOn: true)
                 case .more: continue
-                case .waiting where cancellation != nil: continue
-                case .waiting:
+                case .waiting where cancellation != nil, .working where cancellation != nil: continue
+                case .waiting, .working:
                     let mayRest = self.inbox.withLock { inbox in
                         guard !inbox.isAgain, inbox.frames.isEmpty else { return false }
                         inbox.isScheduled = false
-                        inbox.restingSince = .now()
+                        inbox.restingSince = progress == .waiting ? .now() : nil
                         return true
                     }
                     if mayRest { return }

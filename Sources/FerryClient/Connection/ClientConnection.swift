@@ -190,7 +190,11 @@ package final class ClientConnection: FrameReceiver {
 
     package func connectionClosed(_ error: FerryError?) {
         var lost = error ?? FerryError(.connection, "\(self.name) closed the connection")
-        if lost.code == .connection, lost.remedy == nil { lost.remedy = "run the same command again" }
+        // What fails before the daemon has answered would fail again.
+        let isOpen = self.state.withLock { if case .connecting = $0 { false } else { true } }
+        if lost.code == .connection, lost.remedy == nil, isOpen || error == nil {
+            lost.remedy = "run the same command again"
+        }
         let reason = lost
         let before = self.state.withLock { state in
             let before = state

@@ -66,7 +66,10 @@ package final class LocalDestination: ByteDestination, Sendable {
         while offset < Int64(clamping: size) {
             let count = try self.partial.read(into: buffer, at: offset)
             // What was left out at the end is there once the file has its size.
-            if count == 0 { digest.update(zeros: UInt64(clamping: Int64(clamping: size) - offset)); break }
+            if count == 0 {
+                digest.update(zeros: UInt64(clamping: Int64(clamping: size) - offset))
+                break
+            }
             digest.update(UnsafeRawBufferPointer(rebasing: buffer.prefix(count)))
             offset += Int64(count)
         }

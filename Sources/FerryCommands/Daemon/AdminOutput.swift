@@ -7,15 +7,7 @@ enum AdminOutput {
     /// Writes a line and its end in one piece.
     ///
     /// - Throws: What standard output says: a link that nobody got must not look like success.
-    static func write(_ line: String) throws(FerryError) {
-        let bytes = Array((line + "\n").utf8)
-        let sink = try StreamSink.standardOutput()
-        do {
-            try bytes.withUnsafeBytes { try sink.write($0) }
-        } catch {
-            throw error as? FerryError ?? FerryError(.inputOutput, "cannot write standard output", cause: error)
-        }
-    }
+    static func write(_ line: String) throws(FerryError) { try StandardOutput.write(line: line) }
 
     /// Writes a list: one JSON array, or a table with a title line, or nothing if there are no rows.
     static func write<Row: Encodable>(

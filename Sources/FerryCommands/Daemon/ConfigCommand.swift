@@ -29,12 +29,16 @@ struct ConfigCheckCommand: ParsableCommand {
 
     func run() throws {
         let environment = ProcessInfo.processInfo.environment
+        let state = try self.state.path(environment: environment)
         let loaded = try DaemonSettings.load(
             file: self.config,
-            state: StatePaths(root: try self.state.path(environment: environment)),
+            state: StatePaths(root: state),
             environment: environment
         )
-        do throws(FerryError) { _ = try loaded.settings.tls.load() } catch {
+        do throws(FerryError) {
+            // The key must be readable, and private, for the daemon's user, whoever asks.
+            _ = try LocalSystem.acting(asOwnerOf: state) { () throws(FerryError) in try loaded.settings.tls.load() }
+        } catch {
             throw FerryError(
                 .configuration,
                 "\(loaded.origin(of: "tls.certificate")): \(error.message)",

@@ -38,7 +38,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let environment = ProcessInfo.processInfo.environment
-        let state = try StateDirectory(self.state.path(environment: environment))
+        // Commands hold the lock for moments.
+        let state = try StateDirectory(self.state.path(environment: environment), patience: 2000)
         let (file, paths, flags) = (self.config, state.paths, self.flags)
         let read: @Sendable () throws -> Settings = {
             try DaemonSettings.load(file: file, state: paths, environment: environment, flags: flags).settings

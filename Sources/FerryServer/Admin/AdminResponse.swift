@@ -62,4 +62,15 @@ package struct DaemonStatus: Hashable, Codable, Sendable {
         self.uptime = uptime
         self.stopping = stopping
     }
+
+    package init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        self.version = try fields.decode(String.self, forKey: .version)
+        self.listeners = try fields.decode([String].self, forKey: .listeners)
+        self.port = try fields.decodeIfPresent(Int.self, forKey: .port)
+        self.sessions = try fields.decode(Int.self, forKey: .sessions)
+        self.uptime = try fields.decode(Int64.self, forKey: .uptime)
+        // A daemon that has not been restarted since an upgrade does not say it.
+        self.stopping = try fields.decodeIfPresent(Bool.self, forKey: .stopping) ?? false
+    }
 }

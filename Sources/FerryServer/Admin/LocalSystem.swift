@@ -1,4 +1,5 @@
-import FerryErrors
+package import FerryErrors
+import FerryFiles
 import Glibc
 import NIOCore
 
@@ -57,6 +58,17 @@ package enum LocalSystem {
         guard seteuid(user) == 0 else { throw self.failed("act as user \(user)") }
         defer { _ = seteuid(0) }
         return try body()
+    }
+
+    /// Runs `body` as whoever the state directory belongs to, which is who the daemon runs as.
+    ///
+    /// - Throws: As ``acting(asUser:group:_:)`` does.
+    package static func acting<Value>(
+        asOwnerOf state: String,
+        _ body: () throws(FerryError) -> Value
+    ) throws(FerryError) -> Value {
+        guard let info = try? Directories.info(state) else { return try body() }
+        return try self.acting(asUser: info.owner, group: info.group, body)
     }
 
     private static func failed(_ action: String) -> FerryError {

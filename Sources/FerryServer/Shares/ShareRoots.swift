@@ -51,8 +51,9 @@ package final class ShareRoots: Sendable {
         guard !overflow, available >= needed else {
             throw FerryError(
                 .noSpace,
-                "the share \(location.share.name.text) has no room for \(max(bytes, 1)) bytes: \(available) are free, "
-                    + "and \(reserve) are kept in reserve",
+                "the share \(location.share.name.text) "
+                    + (bytes == 0 ? "is full" : "has no room for \(bytes) bytes")
+                    + ": \(available) are free, and \(reserve) are kept in reserve",
                 remedy: "free space on the daemon's machine"
             )
         }

@@ -15,9 +15,6 @@ package final class StateDirectory: Sendable {
     /// Bytes that the version file may have: far more than a number needs.
     private static let versionLimit = 64
 
-    /// Milliseconds that another process is waited for: commands hold the lock for moments, a daemon until it ends.
-    private static let patience = 2000
-
     package let paths: StatePaths
     /// The user id that owns the directory.
     package let owner: UInt32
@@ -27,15 +24,20 @@ package final class StateDirectory: Sendable {
     ///
     /// - Parameters:
     ///   - path: The directory, from ``StateLocation``.
+    ///   - patience: How long another process that has it is waited for, in milliseconds.
     ///   - migrations: What leads from layout 1 to the current one.
     /// - Throws: `.locked` if another process has it, `.newerState` if a newer release wrote it, `.integrity` if its
     ///   version cannot be read, else what the file system says.
-    package init(_ path: String, migrations: [Migration] = StateDirectory.migrations) throws(FerryError) {
+    package init(
+        _ path: String,
+        patience: Int = 0,
+        migrations: [Migration] = StateDirectory.migrations
+    ) throws(FerryError) {
         try Directories.makePrivate(path)
         let paths = StatePaths(root: try Directories.resolve(path))
         self.paths = paths
         self.owner = try Directories.info(paths.root).owner
-        do { self.lock = try DirectoryLock(paths.root, patience: Self.patience) } catch {
+        do { self.lock = try DirectoryLock(paths.root, patience: patience) } catch {
             guard error.code == .locked else { throw error }
             throw FerryError(
                 .locked,

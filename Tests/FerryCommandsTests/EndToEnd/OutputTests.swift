@@ -157,6 +157,13 @@ import Testing
             let push = try await daemon.shell("ferry push file nas:inbox/ <&- >&- 2>&-")
             #expect(push.status == 0)
             #expect(try daemon.shared("file") == Data("content\n".utf8))
+            // What is told of the transfer must not end up in the file.
+            let pull = try await daemon.shell("ferry pull --json nas:inbox/file copy <&- >&-")
+            #expect(pull.status != 0)
+            #expect(
+                try (daemon.names(in: daemon.here).contains("copy") ? daemon.read("copy") : Data("content\n".utf8))
+                    == Data("content\n".utf8)
+            )
             let failed = try await daemon.shell("ferry push missing nas:inbox/ <&- >&- 2>&-")
             #expect(failed.status != 0)
             #expect(try daemon.names(in: daemon.share) == ["file"])
@@ -173,6 +180,31 @@ import Testing
             #expect(try await daemon.ferry("push", "--", "-hello", "nas:inbox/again").status == 0)
             #expect(try daemon.shared("-hello") == daemon.shared("again"))
             #expect(try await daemon.ferry("push", "-h").status == 0)
+        }
+    }
+
+    @Test func statusTellsThatTheDaemonIsStopping() async throws {
+        try await TestDaemon.with { daemon in
+            let errors = Pipe()
+            let child = try Child(
+                "ferry",
+                ["push", "--from-command", "nas:inbox/x", "--", "sh", "-c", "echo started >&2; exec sleep 1000"],
+                environment: daemon.environment,
+                directory: daemon.here,
+                errors: errors.fileHandleForWriting
+            )
+            try errors.fileHandleForWriting.close()
+            _ = try await Watcher(errors.fileHandleForReading).text(matching: "started")
+            daemon.signal(SIGTERM)
+            var status = try await daemon.ferryd("status")
+            for _ in 0..<100 where !String(decoding: status.output, as: UTF8.self).contains("stopping") {
+                status = try await daemon.ferryd("status")
+            }
+            #expect(String(decoding: status.output, as: UTF8.self).contains("waits for running transfers"))
+            let json = try await daemon.ferryd("status", "--json")
+            #expect(String(decoding: json.output, as: UTF8.self).contains(#""stopping":true"#))
+            child.send(SIGTERM)
+            #expect(await child.status() == 130)
         }
     }
 }

@@ -204,7 +204,7 @@ import Testing
         try #require(bomb.count <= WireConstants.payloadLimit)
         try await Besieged.with { daemon in
             try await daemon.withstand {
-                let chunk = WireChunk([UInt8](repeating: 0, count: 1 << 20))
+                let chunk = WireChunk([UInt8](repeating: 7, count: 1 << 20))
                 for _ in 0..<Self.count {
                     let peer = try await daemon.logIn()
                     try await peer.send(WirePeer.push("inbox/bomb", size: 1 << 20))

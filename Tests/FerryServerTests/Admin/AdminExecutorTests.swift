@@ -1,6 +1,7 @@
 import FerryCatalog
 import FerryErrors
 import FerryServer
+import Foundation
 import Testing
 
 @Suite struct AdminExecutorTests {
@@ -168,5 +169,12 @@ import Testing
         let line = try #require(self.perform(.shareAdd(share: share)).audit)
         #expect(line.contains(#"path="/a\" result=ok\x0Aadmin by=\u{202e}" read-only=false"#))
         #expect(!line.contains("\n"))
+    }
+
+    /// A daemon that runs on while its program was upgraded does not know what is new.
+    @Test func theStatusOfAnOlderDaemonIsUnderstood() throws {
+        let text = #"{"version":"1","listeners":["[::]:9000"],"port":9000,"sessions":2,"uptime":7}"#
+        let status = try JSONDecoder().decode(DaemonStatus.self, from: Data(text.utf8))
+        #expect(status.port == 9000 && !status.stopping)
     }
 }

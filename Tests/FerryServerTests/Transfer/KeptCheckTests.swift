@@ -3,6 +3,7 @@ import FerryChunking
 import FerryErrors
 import FerryFiles
 import FerryProtocol
+import FerryTestKit
 import FerryTransfer
 import FerryWire
 import Synchronization
@@ -10,80 +11,98 @@ import Testing
 
 /// What a cut transfer has left is looked through beside the transfer, which goes on whatever the disk does.
 @Suite struct KeptCheckTests {
-    /// Zeros on a disk that gives nothing before it is told to.
+    /// A disk that gives each MiB only when it is told to.
     private final class SlowDisk: PlacedBytes {
         let size: Int64
         let reads = Atomic<Int>(0)
-        private let gate = DispatchSemaphore(value: 0)
+        private let content: [UInt8]
+        private let gates: [DispatchSemaphore]
 
-        init(_ size: Int64) { self.size = size }
+        init(_ content: [UInt8]) {
+            self.content = content
+            self.size = Int64(content.count)
+            self.gates = (0..<(content.count >> 20)).map { _ in DispatchSemaphore(value: 0) }
+        }
 
-        func release(_ count: Int) { for _ in 0..<count { self.gate.signal() } }
+        func release(_ pieces: some Sequence<Int>) { for piece in pieces { self.gates[piece].signal() } }
 
         func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(FerryError) -> Int {
             self.reads.add(1, ordering: .relaxed)
-            guard self.gate.wait(timeout: .now() + 30) == .success else {
+            guard self.gates[Int(offset >> 20)].wait(timeout: .now() + 30) == .success else {
                 throw FerryError(.inputOutput, "nobody released the read at \(offset)")
             }
-            let count = min(buffer.count, Int(self.size - offset))
-            for index in 0..<count { buffer[index] = 0 }
-            return count
+            let bytes = self.content[Int(offset)...].prefix(buffer.count)
+            buffer.copyBytes(from: bytes)
+            return bytes.count
         }
     }
 
-    private let zeros = [UInt8](repeating: 0, count: 1 << 20)
+    /// Every other MiB is what the names say.
+    private let wanted: [ChunkID]
+    private let disk: SlowDisk
 
-    private func names(_ count: Int) -> Frame {
-        let id = self.zeros.withUnsafeBytes { ChunkID(hashing: $0) }
-        return .names(
-            ids: ChunkID.pack([ChunkID](repeating: id, count: count)),
-            lengths: [UInt32](repeating: UInt32(self.zeros.count), count: count)
+    init() {
+        var generator = SeededGenerator(seed: 61)
+        let pieces = (0..<8).map { _ in
+            (0..<(1 << 17)).flatMap { _ in
+                withUnsafeBytes(of: UInt64.random(in: 0 ... .max, using: &generator)) { Array($0) }
+            }
+        }
+        let ids = pieces.map { piece in piece.withUnsafeBytes { ChunkID(hashing: $0) } }
+        self.wanted = ids.enumerated().filter { !$0.offset.isMultiple(of: 2) }.map(\.element)
+        self.disk = SlowDisk(
+            pieces.enumerated().flatMap { number, piece in
+                number.isMultiple(of: 2) ? piece : Array(piece.reversed())
+            }
         )
+        self.names = .names(ids: ChunkID.pack(ids), lengths: ids.map { _ in 1 << 20 })
     }
 
-    private func decided(_ sink: MemorySink) throws -> (names: Int, wants: Int) {
-        var sum = (names: 0, wants: 0)
+    private let names: Frame
+
+    private func receiver() -> FileReceiver {
+        FileReceiver(destination: MemoryDestination(kept: self.disk), announcedSize: nil, limits: FrameLimits())
+    }
+
+    private func decided(_ sink: MemorySink) throws -> (names: Int, wants: [ChunkID]) {
+        var sum = (names: 0, wants: [ChunkID]())
         for frame in sink.frames {
             guard case .wants(let wants) = frame.body else { continue }
             sum.names += Int(wants.decided)
-            sum.wants += try ChunkID.unpack(wants.ids).count
+            sum.wants += try ChunkID.unpack(wants.ids)
         }
         return sum
     }
 
-    @Test func nobodyWaitsForTheDisk() throws {
-        let disk = SlowDisk(8 << 20)
-        let receiver = FileReceiver(
-            destination: MemoryDestination(kept: disk),
-            announcedSize: nil,
-            limits: FrameLimits()
-        )
+    /// Whatever the order in which the disk answers, names are decided in theirs, and each by its own bytes.
+    @Test(arguments: [[0, 1, 2, 3, 4, 5, 6, 7], [3, 2, 1, 0, 7, 6, 5, 4], [1, 3, 0, 2, 6, 4, 5, 7]])
+    func nobodyWaitsForTheDisk(_ order: [Int]) throws {
+        let receiver = self.receiver()
         let sink = MemorySink()
-        try receiver.received(self.names(8), sink: sink)
-        #expect(try receiver.proceed(sink: sink) == .waiting)
+        try receiver.received(self.names, sink: sink)
+        #expect(try receiver.proceed(sink: sink) == .working)
         #expect(sink.frames.isEmpty)
-        disk.release(8)
-        while try self.decided(sink).names < 8 {
+        for piece in order {
+            self.disk.release([piece])
             try #require(sink.awaitWake(), "nobody told that the disk has answered")
             while try receiver.proceed(sink: sink) == .more {}
         }
-
-        #expect(try self.decided(sink).wants == 0)
+        #expect(try receiver.proceed(sink: sink) == .waiting)
+        let sum = try self.decided(sink)
+        #expect(sum.names == 8 && sum.wants == self.wanted)
     }
 
-    /// A peer that names much and leaves does not keep the disk busy.
+    /// A peer that names much and leaves does not keep the disk busy, and what it had of the machine ends with its transfer.
     @Test func whatIsAbandonedIsNotLookedThrough() throws {
-        let disk = SlowDisk(64 << 20)
-        let receiver = FileReceiver(
-            destination: MemoryDestination(kept: disk),
-            announcedSize: nil,
-            limits: FrameLimits()
-        )
+        let receiver = self.receiver()
         let sink = MemorySink()
-        try receiver.received(self.names(64), sink: sink)
+        try receiver.received(self.names, sink: sink)
+        let releasing = DispatchQueue(label: "releasing")
+        releasing.async { self.disk.release(0..<8) }
         receiver.abandoned(FerryError(.connection, "gone"))
-        disk.release(64)
-        for _ in 0..<4 { try #require(sink.awaitWake()) }
-        #expect(disk.reads.load(ordering: .relaxed) == 4)
+        let reads = self.disk.reads.load(ordering: .relaxed)
+        // No piece is begun once it is over: as many have been told of as were read.
+        for _ in 0..<reads { #expect(sink.awaitWake()) }
+        #expect(self.disk.reads.load(ordering: .relaxed) == reads)
     }
 }
