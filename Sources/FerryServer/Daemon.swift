@@ -170,7 +170,7 @@ package struct Daemon: Service {
             status: {
                 DaemonStatus(
                     version: version,
-                    listeners: listeners.map(\.text),
+                    listeners: services.sessions.isClosing ? [] : listeners.map(\.text),
                     port: listeners.lazy.compactMap(\.securePort).first,
                     sessions: services.sessions.count,
                     uptime: (ContinuousClock.now - started).components.seconds,

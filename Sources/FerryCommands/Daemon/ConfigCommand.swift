@@ -35,16 +35,8 @@ struct ConfigCheckCommand: ParsableCommand {
             state: StatePaths(root: state),
             environment: environment
         )
-        do throws(FerryError) {
-            // The key must be readable, and private, for the daemon's user, whoever asks.
-            _ = try LocalSystem.acting(asOwnerOf: state) { () throws(FerryError) in try loaded.settings.tls.load() }
-        } catch {
-            throw FerryError(
-                .configuration,
-                "\(loaded.origin(of: "tls.certificate")): \(error.message)",
-                remedy: error.remedy,
-                cause: error
-            )
+        // The key must be readable, and private, for the daemon's user, whoever asks.
+        try LocalSystem.acting(asOwnerOf: state) { () throws(FerryError) in try DaemonSettings.checkCertificate(loaded)
         }
         for line in SettingsReference.effective(loaded) { try StandardOutput.write(line: line) }
     }

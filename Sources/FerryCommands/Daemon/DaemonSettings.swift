@@ -28,4 +28,18 @@ enum DaemonSettings {
         if let bytes { parsed = try ConfigurationFile(name: path, bytes: bytes) }
         return try LoadedSettings(file: parsed, environment: environment, flags: flags)
     }
+
+    /// Reads the certificate that the settings name, if they do.
+    ///
+    /// - Throws: `.configuration` naming the place, the settings and the reason.
+    static func checkCertificate(_ loaded: LoadedSettings) throws(FerryError) {
+        do throws(FerryError) { _ = try loaded.settings.tls.load() } catch {
+            throw FerryError(
+                .configuration,
+                "\(loaded.origin(of: "tls.certificate")): \(error.message)",
+                remedy: error.remedy,
+                cause: error
+            )
+        }
+    }
 }

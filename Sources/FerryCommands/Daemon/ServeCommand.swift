@@ -38,13 +38,19 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let environment = ProcessInfo.processInfo.environment
-        // Commands hold the lock for moments.
-        let state = try StateDirectory(self.state.path(environment: environment), patience: 2000)
-        let (file, paths, flags) = (self.config, state.paths, self.flags)
-        let read: @Sendable () throws -> Settings = {
-            try DaemonSettings.load(file: file, state: paths, environment: environment, flags: flags).settings
+        let path = try self.state.path(environment: environment)
+        let (file, flags) = (self.config, self.flags)
+        let load: @Sendable (StatePaths) throws -> Settings = { paths in
+            let loaded = try DaemonSettings.load(file: file, state: paths, environment: environment, flags: flags)
+            try DaemonSettings.checkCertificate(loaded)
+            return loaded.settings
         }
-        let settings = try read()
+        // Before the directory is made: what is wrong with the settings leaves nothing behind.
+        let settings = try load(StatePaths(root: path))
+        // Commands hold the lock for moments.
+        let state = try StateDirectory(path, patience: 2000)
+        let paths = state.paths
+        let read: @Sendable () throws -> Settings = { try load(paths) }
         let style = LogStyle(settings.log)
         let log = DaemonLog.make(style)
         signal(SIGPIPE, SIG_IGN)

@@ -220,6 +220,9 @@ import Testing
         #expect(check.output.isEmpty)
         #expect(check.errors.contains("ferryd.yaml:4: `tls.certificate`"), "\(check.errors)")
         #expect(check.errors.contains("/none/cert.pem"), "\(check.errors)")
+        let serve = try await self.program.run("serve")
+        #expect(serve.status == 64 && serve.errors.contains("ferryd.yaml:4: `tls.certificate`"), "\(serve.errors)")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: state) == ["ferryd.yaml"])
     }
 
     @Test func theFlagWinsOverTheEnvironment() async throws {
