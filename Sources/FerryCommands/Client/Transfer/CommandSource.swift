@@ -69,10 +69,14 @@ package final class CommandSource: ByteSource {
         )
     }
 
-    /// Tells the command to end, if it runs, and does not wait for it.
+    /// Tells the command to end, if it runs, and does not wait for it; if it does not run yet, it never will.
     package func terminate() {
         self.state.withLock { state in
-            if case .running(let process) = state { kill(process, SIGTERM) }
+            switch state {
+            case .running(let process): kill(process, SIGTERM)
+            case .idle: state = .ended
+            case .ended: break
+            }
         }
     }
 
@@ -81,8 +85,11 @@ package final class CommandSource: ByteSource {
         let source = StreamSource(Descriptor(adopting: pipe.read), name: self.name)
         // Closed here once the command has its copy: the pipe ends when the command does.
         let writeEnd = Descriptor(adopting: pipe.write)
-        let process = try self.spawn(output: writeEnd.raw)
-        self.state.withLock { $0 = .running(process) }
+        // Under the lock, so that ``terminate()`` comes before the command is there or when it is known.
+        try self.state.withLock { state throws(FerryError) in
+            guard case .idle = state else { throw FerryError(.cancelled, "cancelled") }
+            state = .running(try self.spawn(output: writeEnd.raw))
+        }
         return source
     }
 
