@@ -20,7 +20,7 @@ package enum Progress: Equatable, Sendable {
     case more
     /// Nothing, until a frame arrives or the sink has drained.
     case waiting
-    /// Nothing, until its own work elsewhere has it woken: the peer owes it nothing meanwhile.
+    /// Nothing, until its own work elsewhere, or what else it waits for, has it woken: the peer owes it nothing meanwhile.
     case working
     /// It is complete.
     case finished

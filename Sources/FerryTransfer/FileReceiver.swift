@@ -171,15 +171,14 @@ package final class FileReceiver {
     private func look(for name: ReceiveMachine.Name) throws(FerryError) {
         guard self.destination.isRandomAccess else { return }
         guard self.inPlace.first != true, self.inOld.isEmpty, let old = self.oldVersion else { return }
-        guard !self.isHole(name) else { return }
         // Those that are still looked for may be in place.
         let unknown = self.mayBeInPlace(name) ? self.inPlace.endIndex : nil
         let count = (self.inPlace.firstIndex(of: true) ?? unknown).map {
             self.inPlace.distance(from: self.inPlace.startIndex, to: $0)
         }
-        let names = self.undecided.prefix(count ?? self.undecided.count)
-        let end = names.firstIndex(where: self.isHole) ?? names.endIndex
-        self.inOld += unsafe try old.look(for: names[..<end]) {
+        // What becomes a hole is not to be written.
+        let names = self.undecided.prefix(count ?? self.undecided.count).lazy.prefix { !self.isHole($0) }
+        self.inOld += unsafe try old.look(for: names) {
             bytes,
             offset throws(FerryError) in
             unsafe try self.destination.write(bytes, at: offset)

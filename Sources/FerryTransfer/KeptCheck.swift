@@ -25,13 +25,13 @@ final class KeptCheck: Sendable {
     }
 
     private struct State {
-        /// In the order of the names; the first one's number.
+        /// In the order of the names.
         var pieces = CircularBuffer<Piece>()
+        /// The number of the first of them.
         var first = 0
         /// The number of the next piece to look at.
         var next = 0
-        /// Pieces in work.
-        var count = 0
+        var inWork = 0
         var isStopped = false
     }
 
@@ -95,7 +95,7 @@ final class KeptCheck: Sendable {
             self.queues[number % Self.width].async {
                 let verdicts = self.look(for: names)
                 self.state.withLock { state in
-                    state.count -= 1
+                    state.inWork -= 1
                     state.pieces[offset: number - state.first].verdicts = verdicts
                 }
                 self.goOn(sink)
@@ -107,12 +107,12 @@ final class KeptCheck: Sendable {
 
     private func begin() -> (Int, [ReceiveMachine.Name])? {
         self.state.withLock { state in
-            guard !state.isStopped, state.count < Self.width, state.next - state.first < state.pieces.count else {
+            guard !state.isStopped, state.inWork < Self.width, state.next - state.first < state.pieces.count else {
                 return nil
             }
             defer {
                 state.next += 1
-                state.count += 1
+                state.inWork += 1
                 self.running.enter()
             }
             return (state.next, state.pieces[offset: state.next - state.first].names)

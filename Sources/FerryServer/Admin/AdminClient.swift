@@ -116,13 +116,7 @@ package struct AdminClient: Sendable {
         if request.isReading { try self.requireState() }
         let user = LocalSystem.user
         let process = LocalSystem.process
-        var owner = user
-        var group: UInt32 = 0
-        if let root = try self.existingRoot() {
-            let info = try Directories.info(root)
-            (owner, group) = (info.owner, info.group)
-        }
-        let outcome = try LocalSystem.acting(asUser: owner, group: group) {
+        let outcome = try LocalSystem.acting(asOwnerOf: self.state) {
             () throws(FerryError) -> AdminExecutor.Outcome in
             let state: StateDirectory
             do throws(FerryError) { state = try StateDirectory(self.state) } catch {

@@ -60,14 +60,18 @@ package enum LocalSystem {
         return try body()
     }
 
-    /// Runs `body` as whoever the state directory belongs to, which is who the daemon runs as.
+    /// Runs `body` as whoever the state directory belongs to, which is who the daemon runs as; as it is where there is none.
     ///
-    /// - Throws: As ``acting(asUser:group:_:)`` does.
+    /// - Throws: As ``acting(asUser:group:_:)`` does, and what keeps the owner from being known.
     package static func acting<Value>(
         asOwnerOf state: String,
         _ body: () throws(FerryError) -> Value
     ) throws(FerryError) -> Value {
-        guard let info = try? Directories.info(state) else { return try body() }
+        let info: FileInfo
+        do throws(FerryError) { info = try Directories.info(state) } catch {
+            guard error.code == .notFound else { throw error }
+            return try body()
+        }
         return try self.acting(asUser: info.owner, group: info.group, body)
     }
 

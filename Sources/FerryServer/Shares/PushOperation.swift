@@ -43,7 +43,7 @@ final class PushOperation: FrameOperation {
             sink.send(.finished())
             return .finished
         }
-        guard let receiver = try self.start(location, old) else { return .waiting }
+        guard let receiver = try self.start(location, old) else { return .working }
         self.receiver = receiver
         sink.send(.ready(oldSize: old.map { UInt64(clamping: $0.info.size) }))
         return .waiting
