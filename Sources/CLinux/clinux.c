@@ -35,6 +35,8 @@ int ferry_start_writeback(int descriptor, int64_t offset, int64_t count) {
     return sync_file_range(descriptor, offset, count, SYNC_FILE_RANGE_WRITE) < 0 ? -errno : 0;
 }
 
+int ferry_syncfs(int descriptor) { return syncfs(descriptor) < 0 ? -errno : 0; }
+
 static int reopen(int descriptor, int flags) {
     char path[32];
     snprintf(path, sizeof(path), "/proc/self/fd/%d", descriptor);

@@ -40,6 +40,11 @@ package struct FileInfo: Sendable, Hashable {
     package let group: UInt32
     /// How many names the file has; 0 once it is removed.
     package let links: UInt64
+    /// Kind and permission bits as POSIX's st_mode has them.
+    package let posixMode: UInt32
+
+    /// Of something that could not be looked at.
+    static let unknown = FileInfo(stat())
 
     init(_ status: stat) {
         self.kind =
@@ -58,10 +63,11 @@ package struct FileInfo: Sendable, Hashable {
         self.owner = status.st_uid
         self.group = status.st_gid
         self.links = UInt64(status.st_nlink)
+        self.posixMode = UInt32(status.st_mode)
     }
 
-    /// Whether it is a file of this process's user.
-    var isOurs: Bool { self.kind == .file && self.owner == geteuid() }
+    /// Whether it belongs to this process's user.
+    package var isOurs: Bool { self.owner == geteuid() }
 
     /// Whether `other` is the same file with, as far as the kernel can tell, the same content.
     package func isSameVersion(as other: FileInfo) -> Bool {

@@ -21,7 +21,7 @@ package final class PartialFile: Sendable {
     private let target: [CChar]
     private let umask: UInt32
     private let calls: SystemCalls
-    private let directory: Descriptor
+    private let directory: OpenDirectory
     private let opened: PartialName.Opened
     /// What an earlier transfer to this target may have left; to be read and hashed before it counts.
     package let kept: KeptFile?
@@ -47,7 +47,7 @@ package final class PartialFile: Sendable {
     }
 
     init(
-        _ directory: consuming Descriptor,
+        _ directory: OpenDirectory,
         target: [CChar],
         description: String,
         owner: String = "",
@@ -55,7 +55,7 @@ package final class PartialFile: Sendable {
         calls: SystemCalls
     ) throws(Errno) {
         let name = PartialName.following(target, owner: owner)
-        self.opened = try PartialName.open(name, in: directory.raw, calls: calls)
+        self.opened = try PartialName.open(name, in: directory.descriptor.raw, calls: calls)
         self.kept =
             self.opened.size > 0
             ? KeptFile(self.opened.file.raw, size: self.opened.size, description: description, calls: calls) : nil
@@ -161,29 +161,62 @@ package final class PartialFile: Sendable {
     ///   - modified: the time of modification; nil leaves that of the last write.
     /// - Throws: `notAFile` if the target is a directory; `noSpace`, `inputOutput` and other mapped errors.
     package func publish(size: Int64, mode: UInt32, modified: Timestamp?) throws(FerryError) {
+        do throws(FerryError) {
+            try self.seal(size: size, mode: mode & 0o777 & ~self.umask, modified: modified)
+            do throws(Errno) {
+                // Data before the name: a crash between the two must not leave an empty file under the target's name.
+                try self.calls.fsync(self.opened.file.raw)
+            } catch {
+                throw self.failure(error)
+            }
+            try self.replaceTarget()
+            do throws(Errno) { try self.calls.fsync(self.directory.descriptor.raw) } catch { throw self.failure(error) }
+        } catch {
+            self.discard()
+            throw error
+        }
+    }
+
+    /// Gives the file its size, mode and time: nothing is written after this.
+    ///
+    /// With ``replaceTarget()`` it is what ``publish(size:mode:modified:)`` does for one file, for whoever makes many durable
+    /// at once.
+    /// - Parameters:
+    ///   - size: bytes; what was written beyond it is cut off, what is missing reads as zeros.
+    ///   - mode: permission bits, as they are to be.
+    ///   - modified: the time of modification; nil leaves that of the last write.
+    /// - Throws: `noSpace`, `inputOutput` and other mapped errors.
+    package func seal(size: Int64, mode: UInt32, modified: Timestamp?) throws(FerryError) {
         guard self.isOpen.load(ordering: .acquiring) else {
             throw FerryError(.internalError, "the partial file of \(self.description) is no longer open")
         }
         do throws(Errno) {
             guard size >= 0 else { throw Errno(EFBIG) }
             try self.flushDirect()
+            // Its block of memory is not needed any more, however long the file waits.
+            unsafe self.direct = .unavailable
             if try self.calls.info(self.opened.file.raw).size != size {
                 try self.calls.ftruncate(self.opened.file.raw, to: size)
             }
-            try self.calls.fchmod(self.opened.file.raw, to: mode & 0o777 & ~self.umask)
+            try self.calls.fchmod(self.opened.file.raw, to: mode)
             if let modified { try self.calls.futimens(self.opened.file.raw, modified: modified) }
-            // Data before the name: a crash between the two must not leave an empty file under the target's name.
-            try self.calls.fsync(self.opened.file.raw)
+        } catch {
+            throw self.failure(error)
+        }
+    }
+
+    /// Puts a sealed file, which must be durable, in the place of its target. The new name is not durable yet.
+    /// - Throws: `notAFile` if the target is a directory; other mapped errors.
+    package func replaceTarget() throws(FerryError) {
+        do throws(Errno) {
             // The name is no secret: what lies under it may by now be another's, whom neither renaming nor removing is for.
             guard try self.isStillThere() else {
                 self.isOpen.store(false, ordering: .releasing)
                 throw Errno(EBUSY)
             }
-            try self.calls.renameat(self.directory.raw, self.opened.name, self.target)
+            try self.calls.renameat(self.directory.descriptor.raw, self.opened.name, self.target)
             self.isOpen.store(false, ordering: .releasing)
-            try self.calls.fsync(self.directory.raw)
         } catch {
-            self.discard()
             throw self.failure(error)
         }
     }
@@ -206,14 +239,14 @@ package final class PartialFile: Sendable {
     package func discard() {
         guard self.isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return }
         // Nobody could do more about a failure: the name is hidden, and cannot be addressed.
-        if (try? self.isStillThere()) ?? false { try? self.calls.unlinkat(self.directory.raw, self.opened.name) }
+        if (try? self.isStillThere()) ?? false { try? self.calls.unlinkat(self.directory.descriptor.raw, self.opened.name) }
         // What could not be removed is not to be in the way of the next transfer, until this value is gone.
         PartialName.unlock(self.opened.file.raw)
     }
 
     private func isStillThere() throws(Errno) -> Bool {
         let (name, file) = (self.opened.name, self.opened.file.raw)
-        return try PartialName.info(name, ifStill: file, self.directory.raw, self.calls) != nil
+        return try PartialName.info(name, ifStill: file, self.directory.descriptor.raw, self.calls) != nil
     }
 
     private func failure(_ errno: Errno, file: StaticString = #fileID, line: UInt = #line) -> FerryError {

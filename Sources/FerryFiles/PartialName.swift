@@ -82,7 +82,8 @@ enum PartialName {
         _ directory: Int32,
         _ calls: SystemCalls
     ) throws(Errno) -> Holder {
-        guard try calls.info(file).isOurs, self.lock(file) else { return .taken }
+        let info = try calls.info(file)
+        guard info.kind == .file, info.isOurs, self.lock(file) else { return .taken }
         // Between opening and locking a sweep, or the transfer that had it, may have removed or renamed it.
         guard let there = try self.info(name, ifStill: file, directory, calls) else { return .gone }
         return there.links == 1 ? .ours(there.size) : .taken
@@ -131,9 +132,8 @@ enum PartialName {
     }
 
     private static func makeRandom(_ directory: Int32, _ calls: SystemCalls) throws(Errno) -> Opened {
-        var generator = SystemRandomNumberGenerator()
         for _ in 0..<self.maximumAttempts {
-            let name = self.make("x" + String(generator.next(), radix: 16) + String(generator.next(), radix: 16))
+            let name = self.random()
             if let made = try self.make(name, directory, calls, isResumable: false) { return made }
         }
         throw Errno(EBUSY)
@@ -175,6 +175,12 @@ enum PartialName {
             default: throw error
             }
         }
+    }
+
+    /// A hidden name that nobody else chooses.
+    static func random() -> [CChar] {
+        var generator = SystemRandomNumberGenerator()
+        return self.make("x" + String(generator.next(), radix: 16) + String(generator.next(), radix: 16))
     }
 
     private static func make(_ digits: String) -> [CChar] { CString.make(RelativePath.reservedPrefix + digits.utf8) }

@@ -47,7 +47,7 @@ package enum PrivateFile {
         let partial: PartialFile
         do throws(Errno) {
             partial = try PartialFile(
-                Directories.open(parent, calls: calls),
+                OpenDirectory(try Directories.open(parent, calls: calls), path: Array(parent.utf8), calls: calls),
                 target: CString.make(last),
                 description: Escaping.escape(path),
                 umask: 0,

@@ -113,8 +113,8 @@ extension RootDirectory {
         let (parent, name) = try self.split(target)
         if makeParents { try self.makeMissing(parent) }
         do throws(Errno) {
-            let directory = try self.openDirectory(parent)
-            try self.refuseDirectory(directory.raw, name)
+            let directory = OpenDirectory(try self.openDirectory(parent), path: parent.bytes, calls: self.calls)
+            try self.refuseDirectory(directory.descriptor.raw, name)
             return try PartialFile(
                 directory,
                 target: name,

@@ -84,6 +84,14 @@ extension SystemCalls {
         }
     }
 
+    /// Changes permission bits. A symbolic link is not followed: it has none to change (EOPNOTSUPP).
+    func fchmodat(_ directory: Int32, _ name: [CChar], to mode: UInt32) throws(Errno) {
+        // SAFETY: the array ends with NUL.
+        _ = try self.attempt(.fchmod, directory) { _ in
+            unsafe Self.result(Glibc.fchmodat(directory, name, mode_t(mode), AT_SYMLINK_NOFOLLOW))
+        }
+    }
+
     /// What a link says; EINVAL for what is none.
     func readlinkat(_ directory: Int32, _ name: [CChar]) throws(Errno) -> [UInt8] {
         // Linux limits a link to PATH_MAX with its NUL.

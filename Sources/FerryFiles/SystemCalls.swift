@@ -3,13 +3,13 @@ import Glibc
 
 /// The file system calls of the project, with a seam where tests inject failures and record the order.
 ///
-/// Calls that a signal interrupts are repeated, except fsync: what a failed sync covered is never known, so it
-/// is reported. In production the seam costs one comparison with nil.
+/// Calls that a signal interrupts are repeated, except fsync and syncfs: what a failed sync covered is never known, so
+/// it is reported. In production the seam costs one comparison with nil.
 package struct SystemCalls: Sendable {
     /// The calls that can be watched and made to fail.
     package enum Name: String, Sendable, CaseIterable {
         case openat2, fstat, getdents, fstatvfs, pread, pwrite, ftruncate, fchmod, futimens, fsync
-        case renameat, unlinkat, mkdirat, readlinkat
+        case renameat, unlinkat, mkdirat, readlinkat, symlinkat, linkat, syncfs
     }
 
     /// What a test wants to happen instead of a call.
@@ -49,7 +49,7 @@ package struct SystemCalls: Sendable {
             case .fail(let code): result = -Int(code)
             }
             if result >= 0 { return result }
-            guard result == -Int(EINTR), name != .fsync else { throw Errno(Int32(truncatingIfNeeded: -result)) }
+            guard result == -Int(EINTR), name != .fsync, name != .syncfs else { throw Errno(Int32(truncatingIfNeeded: -result)) }
             result = 0
         }
     }

@@ -58,6 +58,17 @@ package struct TransferSummary: Sendable, Equatable {
     package var digest: ChunkID?
     /// Plain SHA-256 of the file in hex, where it was asked for.
     package var sha256: String?
+    /// Of a tree: how many files it has, and how many of them had to be transferred, and could not be.
+    package var tree: TreeCounts?
+
+    package init() {}
+}
+
+/// How many files of a tree had which fate.
+package struct TreeCounts: Sendable, Equatable {
+    package var files = 0
+    package var changed = 0
+    package var failed = 0
 
     package init() {}
 }

@@ -6,6 +6,8 @@ import NIOCore
 package enum Request: Sendable {
     case push(WirePush)
     case pull(WirePull)
+    case pushTree(WirePushTree)
+    case pullTree(WirePullTree)
     case list(WireList)
     case stat(WireStat)
     case remove(WireRemove)
@@ -130,6 +132,8 @@ package struct ServerStateMachine {
         switch frame.body {
         case .push(let push): .push(push)
         case .pull(let pull): .pull(pull)
+        case .pushTree(let push): .pushTree(push)
+        case .pullTree(let pull): .pullTree(pull)
         case .list(let list): .list(list)
         case .stat(let stat): .stat(stat)
         case .remove(let remove): .remove(remove)

@@ -27,7 +27,7 @@ struct SourceReader {
     private var chunker: GearChunker
     private var rest = ByteBuffer()
     /// Of the segment that was read last.
-    private(set) var number = 0
+    private(set) var number: Int
     private(set) var isAtEnd = false
     private(set) var digest = RecipeDigest()
     private var plain: StreamDigest?
@@ -37,8 +37,14 @@ struct SourceReader {
 
     static func segmentLength(_ parameters: GearChunker.Parameters) -> Int { max(1 << 20, 2 * parameters.maximum) }
 
-    init(source: any ByteSource, parameters: GearChunker.Parameters, wantsSHA256: Bool) {
+    /// - Parameters:
+    ///   - source: read once, from start to end.
+    ///   - parameters: how it is cut.
+    ///   - wantsSHA256: whether its plain SHA-256 is computed too.
+    ///   - number: of the segment before the first.
+    init(source: any ByteSource, parameters: GearChunker.Parameters, wantsSHA256: Bool, number: Int = 0) {
         self.source = source
+        self.number = number
         self.chunker = GearChunker(parameters: parameters)
         self.segmentLength = Self.segmentLength(parameters)
         self.plain = wantsSHA256 ? StreamDigest() : nil

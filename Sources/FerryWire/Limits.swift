@@ -24,6 +24,8 @@ package enum WireConstants {
     package static let payloadAlignment = 4096
     /// Names in one frame.
     package static let namesPerFrame = 1024
+    /// Things of a tree that are told and undecided, or needed and not ended.
+    package static let itemWindow = 4096
     /// Default TCP port.
     package static let defaultPort = 7717
 }

@@ -119,7 +119,7 @@ struct FrameDecoderTests {
     @Test(
         arguments: [
             ("empty", []),
-            ("unknown message 31", [0xFA, 0x01, 0x00]),
+            ("unknown message 63", [0xFA, 0x03, 0x00]),
             ("unknown message 5", [0x2A, 0x00]),
             ("known message as a varint", [0x22 & 0xF8, 0x00]),
             ("length past the end", [0x22, 0x05, 0x00]),

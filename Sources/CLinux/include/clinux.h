@@ -28,6 +28,9 @@ long ferry_getdents64(int directory, void *buffer, size_t size);
 /// sync_file_range(2) with SYNC_FILE_RANGE_WRITE: starts writing dirty pages back and does not wait for it.
 int ferry_start_writeback(int descriptor, int64_t offset, int64_t count);
 
+/// syncfs(2): makes durable what was written to the descriptor's file system.
+int ferry_syncfs(int descriptor);
+
 /// posix_spawn_file_actions_addclosefrom_np(3) (glibc 2.34): the new program gets no descriptor from `first` on. Returns 0 or
 /// an errno; `actions` is a posix_spawn_file_actions_t.
 int ferry_spawn_close_from(void *actions, int first);

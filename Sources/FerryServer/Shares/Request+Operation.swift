@@ -18,6 +18,8 @@ extension Request {
         switch self {
         case .push(let push): PushOperation(request: push, access: access)
         case .pull(let pull): PullOperation(request: pull, access: access, peerLimits: peerLimits)
+        case .pushTree(let push): PushTreeOperation(request: push, access: access)
+        case .pullTree(let pull): PullTreeOperation(request: pull, access: access, peerLimits: peerLimits)
         case .list(let list): ListOperation(request: list, access: access)
         case .stat(let stat): SimpleOperation.stat(stat, access)
         case .remove(let remove): SimpleOperation.remove(remove, access)
@@ -29,6 +31,8 @@ extension Request {
         switch self {
         case .push(let push): RequestName("push", push.path, isTransfer: true)
         case .pull(let pull): RequestName("pull", pull.path, isTransfer: true)
+        case .pushTree(let push): RequestName("push-tree", push.path, isTransfer: true)
+        case .pullTree(let pull): RequestName("pull-tree", pull.path, isTransfer: true)
         case .list(let list): RequestName("list", list.path)
         case .stat(let stat): RequestName("stat", stat.path)
         case .remove(let remove): RequestName("remove", remove.path)

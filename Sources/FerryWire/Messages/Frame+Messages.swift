@@ -37,18 +37,7 @@ extension Frame {
     /// Scalars of a failure's texts: with 4 bytes each they fit a header, which characters of many scalars would not.
     fileprivate static let textLimit = 1000
 
-    /// What failed, without its cause: paths and internals of this machine stay here.
-    package static func failure(_ error: FerryError) -> Frame {
-        Frame(
-            .failure(
-                .with {
-                    $0.code = error.code.rawValue
-                    $0.message = String(error.message.unicodeScalars.prefix(self.textLimit))
-                    $0.remedy = String((error.remedy ?? "").unicodeScalars.prefix(self.textLimit))
-                }
-            )
-        )
-    }
+    package static func failure(_ error: FerryError) -> Frame { Frame(.failure(WireFailure(error))) }
 
     package static let keepAlive = Frame(.keepAlive(WireKeepAlive()))
 
@@ -94,6 +83,30 @@ extension Frame {
                         $0.oldSize = old.size
                     }
                     $0.skipUnchanged = skipUnchanged
+                }
+            )
+        )
+    }
+
+    package static func pushTree(path: Data, options: WireTreeOptions, makeParents: Bool) -> Frame {
+        Frame(
+            .pushTree(
+                .with {
+                    $0.path = path
+                    $0.options = options
+                    $0.makeParents = makeParents
+                }
+            )
+        )
+    }
+
+    package static func pullTree(path: Data, options: WireTreeOptions, compression: WireCompression) -> Frame {
+        Frame(
+            .pullTree(
+                .with {
+                    $0.path = path
+                    $0.options = options
+                    $0.compression = compression
                 }
             )
         )
@@ -153,16 +166,54 @@ extension Frame {
         )
     }
 
-    package static func names(ids: Data, lengths: [UInt32], average: UInt32 = 0) -> Frame {
+    /// - Parameters:
+    ///   - ids: packed.
+    ///   - lengths: one for each id.
+    ///   - average: how the first file of the frame is cut by content; 0 if it is not, or was told.
+    ///   - ends: of files, in a tree.
+    ///   - notes: on some of the ends.
+    /// - Returns: the frame.
+    package static func names(
+        ids: Data,
+        lengths: [UInt32],
+        average: UInt32 = 0,
+        ends: [UInt32] = [],
+        notes: [WireEndNote] = []
+    ) -> Frame {
         Frame(
             .names(
                 .with {
                     $0.ids = ids
                     $0.lengths = lengths
                     $0.average = average
+                    $0.ends = ends
+                    $0.notes = notes
                 }
             )
         )
+    }
+
+    package static func needs(decided: Int, items: [UInt32], oldSizes: [UInt64]) -> Frame {
+        Frame(
+            .needs(
+                .with {
+                    $0.decided = UInt32(clamping: decided)
+                    $0.items = items
+                    $0.oldSizes = oldSizes
+                }
+            )
+        )
+    }
+
+    /// - Parameters:
+    ///   - path: from the top of the tree; what does not fit a frame is left out.
+    ///   - error: why it could not be transferred.
+    /// - Returns: the frame.
+    package static func problem(path: [UInt8], _ error: FerryError) -> Frame {
+        var problem = WireProblem()
+        problem.path = Data(path.prefix(48 << 10))
+        problem.failure = WireFailure(error)
+        return Frame(.problems(.with { $0.problems = [problem] }))
     }
 
     package static func wants(decided: Int, ids: Data) -> Frame {
@@ -202,6 +253,16 @@ extension Frame {
                 }
             )
         )
+    }
+}
+
+extension WireFailure {
+    /// What failed, without its cause: paths and internals of this machine stay here.
+    package init(_ error: FerryError) {
+        self.init()
+        self.code = error.code.rawValue
+        self.message = String(error.message.unicodeScalars.prefix(Frame.textLimit))
+        self.remedy = String((error.remedy ?? "").unicodeScalars.prefix(Frame.textLimit))
     }
 }
 

@@ -160,6 +160,22 @@ package nonisolated struct WireHeader: Sendable {
     set {body = .makeDirectory(newValue)}
   }
 
+  package var pushTree: WirePushTree {
+    get {
+      if case .pushTree(let v)? = body {return v}
+      return WirePushTree()
+    }
+    set {body = .pushTree(newValue)}
+  }
+
+  package var pullTree: WirePullTree {
+    get {
+      if case .pullTree(let v)? = body {return v}
+      return WirePullTree()
+    }
+    set {body = .pullTree(newValue)}
+  }
+
   /// Answers.
   package var ready: WireReady {
     get {
@@ -226,6 +242,31 @@ package nonisolated struct WireHeader: Sendable {
     set {body = .end(newValue)}
   }
 
+  /// A transfer of a tree, besides.
+  package var items: WireItems {
+    get {
+      if case .items(let v)? = body {return v}
+      return WireItems()
+    }
+    set {body = .items(newValue)}
+  }
+
+  package var needs: WireNeeds {
+    get {
+      if case .needs(let v)? = body {return v}
+      return WireNeeds()
+    }
+    set {body = .needs(newValue)}
+  }
+
+  package var problems: WireProblems {
+    get {
+      if case .problems(let v)? = body {return v}
+      return WireProblems()
+    }
+    set {body = .problems(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Body: Equatable, Sendable {
@@ -241,6 +282,8 @@ package nonisolated struct WireHeader: Sendable {
     case stat(WireStat)
     case remove(WireRemove)
     case makeDirectory(WireMakeDirectory)
+    case pushTree(WirePushTree)
+    case pullTree(WirePullTree)
     /// Answers.
     case ready(WireReady)
     case entries(WireEntries)
@@ -251,6 +294,10 @@ package nonisolated struct WireHeader: Sendable {
     case block(WireBlock)
     case credit(WireCredit)
     case end(WireEnd)
+    /// A transfer of a tree, besides.
+    case items(WireItems)
+    case needs(WireNeeds)
+    case problems(WireProblems)
 
   }
 
@@ -477,6 +524,72 @@ package nonisolated struct WirePull: Sendable {
   fileprivate var _oldSize: UInt64? = nil
 }
 
+/// Store a tree: the directory that `path` names gets the content of the client's.
+package nonisolated struct WirePushTree: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var path: Data = Data()
+
+  package var options: WireTreeOptions {
+    get {_options ?? WireTreeOptions()}
+    set {_options = newValue}
+  }
+  /// Returns true if `options` has been explicitly set.
+  package var hasOptions: Bool {self._options != nil}
+  /// Clears the value of `options`. Subsequent reads from it will return its default value.
+  package mutating func clearOptions() {self._options = nil}
+
+  package var makeParents: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _options: WireTreeOptions? = nil
+}
+
+/// Fetch a tree.
+package nonisolated struct WirePullTree: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var path: Data = Data()
+
+  package var options: WireTreeOptions {
+    get {_options ?? WireTreeOptions()}
+    set {_options = newValue}
+  }
+  /// Returns true if `options` has been explicitly set.
+  package var hasOptions: Bool {self._options != nil}
+  /// Clears the value of `options`. Subsequent reads from it will return its default value.
+  package mutating func clearOptions() {self._options = nil}
+
+  package var compression: WireCompression = .auto
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _options: WireTreeOptions? = nil
+}
+
+/// How two trees are compared.
+package nonisolated struct WireTreeOptions: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// also where size and time of modification are equal
+  package var checksum: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 package nonisolated struct WireList: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -687,12 +800,58 @@ package nonisolated struct WireNames: Sendable {
   /// n lengths in bytes, each 1 to 1 MiB
   package var lengths: [UInt32] = []
 
-  /// in the first Names: how the file is cut by content (Docs/chunking.md); 0 if it is not
+  /// in a file's first Names: how it is cut by content (Docs/chunking.md); 0 if it is not
   package var average: UInt32 = 0
+
+  /// in a tree: for each file that ends here, how many of these names come before its end
+  package var ends: [UInt32] = []
+
+  /// on some of these ends
+  package var notes: [WireEndNote] = []
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
+}
+
+/// What the receiver of a tree must know of a file that has ended.
+package nonisolated struct WireEndNote: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// the place in `ends`
+  package var end: UInt32 = 0
+
+  /// the file is not whole: nothing of it may appear
+  package var failure: WireFailure {
+    get {_failure ?? WireFailure()}
+    set {_failure = newValue}
+  }
+  /// Returns true if `failure` has been explicitly set.
+  package var hasFailure: Bool {self._failure != nil}
+  /// Clears the value of `failure`. Subsequent reads from it will return its default value.
+  package mutating func clearFailure() {self._failure = nil}
+
+  /// it changed while it was read, and follows once more from its start
+  package var again: Bool = false
+
+  /// what the file has become since it was listed
+  package var metadata: WireMetadata {
+    get {_metadata ?? WireMetadata()}
+    set {_metadata = newValue}
+  }
+  /// Returns true if `metadata` has been explicitly set.
+  package var hasMetadata: Bool {self._metadata != nil}
+  /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
+  package mutating func clearMetadata() {self._metadata = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _failure: WireFailure? = nil
+  fileprivate var _metadata: WireMetadata? = nil
 }
 
 /// The receiver's answer to the next `decided` names: it lacks those that it names here and has the others.
@@ -795,6 +954,127 @@ package nonisolated struct WireEnd: Sendable {
   package init() {}
 }
 
+/// The next things of a tree, in order: a directory, what is in it in the order of the names' bytes, the end of the directory.
+/// The first is the top itself, with an empty name. One element of each list for each thing.
+package nonisolated struct WireItems: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// one after another
+  package var names: Data = Data()
+
+  package var nameLengths: [UInt32] = []
+
+  /// kind and permission bits as in POSIX's st_mode; 0 ends the directory
+  package var modes: [UInt32] = []
+
+  /// bytes of a file, else 0
+  package var sizes: [UInt64] = []
+
+  /// of the time of modification
+  package var seconds: [Int64] = []
+
+  package var nanoseconds: [UInt32] = []
+
+  /// on some of these
+  package var notes: [WireItemNote] = []
+
+  /// the top has ended
+  package var last: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireItemNote: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// the place in this message
+  package var item: UInt32 = 0
+
+  /// what a symbolic link says
+  package var target: Data = Data()
+
+  /// a file's earlier name, from the top of the tree, of which this is a hard link
+  package var firstName: Data = Data()
+
+  /// it could not be read; of a directory, what is in it is not known
+  package var failure: WireFailure {
+    get {_failure ?? WireFailure()}
+    set {_failure = newValue}
+  }
+  /// Returns true if `failure` has been explicitly set.
+  package var hasFailure: Bool {self._failure != nil}
+  /// Clears the value of `failure`. Subsequent reads from it will return its default value.
+  package mutating func clearFailure() {self._failure = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _failure: WireFailure? = nil
+}
+
+/// The receiver's answer to the next `decided` things: it needs the content of these files, in this order.
+package nonisolated struct WireNeeds: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var decided: UInt32 = 0
+
+  /// places among the `decided`
+  package var items: [UInt32] = []
+
+  /// one for each: bytes of the version that the receiver has, and 1; 0 if it has none
+  package var oldSizes: [UInt64] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// What the receiver could not do, though the rest goes on.
+package nonisolated struct WireProblems: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var problems: [WireProblem] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireProblem: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// from the top of the tree
+  package var path: Data = Data()
+
+  package var failure: WireFailure {
+    get {_failure ?? WireFailure()}
+    set {_failure = newValue}
+  }
+  /// Returns true if `failure` has been explicitly set.
+  package var hasFailure: Bool {self._failure != nil}
+  /// Clears the value of `failure`. Subsequent reads from it will return its default value.
+  package mutating func clearFailure() {self._failure = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _failure: WireFailure? = nil
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "ferry.v1"
@@ -805,7 +1085,7 @@ nonisolated extension WireCompression: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Header"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}welcome\0\u{1}failure\0\u{3}keep_alive\0\u{2}\u{4}push\0\u{1}pull\0\u{1}list\0\u{1}stat\0\u{1}remove\0\u{3}make_directory\0\u{2}\u{3}ready\0\u{1}entries\0\u{1}finished\0\u{2}\u{6}names\0\u{1}wants\0\u{1}block\0\u{1}credit\0\u{1}end\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}welcome\0\u{1}failure\0\u{3}keep_alive\0\u{2}\u{4}push\0\u{1}pull\0\u{1}list\0\u{1}stat\0\u{1}remove\0\u{3}make_directory\0\u{3}push_tree\0\u{3}pull_tree\0\u{1}ready\0\u{1}entries\0\u{1}finished\0\u{2}\u{6}names\0\u{1}wants\0\u{1}block\0\u{1}credit\0\u{1}end\0\u{1}items\0\u{1}needs\0\u{1}problems\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -943,6 +1223,32 @@ nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageI
           self.body = .makeDirectory(v)
         }
       }()
+      case 14: try {
+        var v: WirePushTree?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .pushTree(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .pushTree(v)
+        }
+      }()
+      case 15: try {
+        var v: WirePullTree?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .pullTree(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .pullTree(v)
+        }
+      }()
       case 16: try {
         var v: WireReady?
         var hadOneofValue = false
@@ -1047,6 +1353,45 @@ nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageI
           self.body = .end(v)
         }
       }()
+      case 29: try {
+        var v: WireItems?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .items(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .items(v)
+        }
+      }()
+      case 30: try {
+        var v: WireNeeds?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .needs(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .needs(v)
+        }
+      }()
+      case 31: try {
+        var v: WireProblems?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .problems(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .problems(v)
+        }
+      }()
       default: break
       }
     }
@@ -1098,6 +1443,14 @@ nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       guard case .makeDirectory(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
     }()
+    case .pushTree?: try {
+      guard case .pushTree(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+    }()
+    case .pullTree?: try {
+      guard case .pullTree(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+    }()
     case .ready?: try {
       guard case .ready(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
@@ -1129,6 +1482,18 @@ nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     case .end?: try {
       guard case .end(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 28)
+    }()
+    case .items?: try {
+      guard case .items(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 29)
+    }()
+    case .needs?: try {
+      guard case .needs(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 30)
+    }()
+    case .problems?: try {
+      guard case .problems(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 31)
     }()
     case nil: break
     }
@@ -1507,6 +1872,124 @@ nonisolated extension WirePull: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
   }
 }
 
+nonisolated extension WirePushTree: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".PushTree"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}options\0\u{3}make_parents\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.path) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._options) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.makeParents) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.path.isEmpty {
+      try visitor.visitSingularBytesField(value: self.path, fieldNumber: 1)
+    }
+    try { if let v = self._options {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if self.makeParents != false {
+      try visitor.visitSingularBoolField(value: self.makeParents, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WirePushTree, rhs: WirePushTree) -> Bool {
+    if lhs.path != rhs.path {return false}
+    if lhs._options != rhs._options {return false}
+    if lhs.makeParents != rhs.makeParents {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WirePullTree: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".PullTree"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}options\0\u{1}compression\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.path) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._options) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.compression) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.path.isEmpty {
+      try visitor.visitSingularBytesField(value: self.path, fieldNumber: 1)
+    }
+    try { if let v = self._options {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if self.compression != .auto {
+      try visitor.visitSingularEnumField(value: self.compression, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WirePullTree, rhs: WirePullTree) -> Bool {
+    if lhs.path != rhs.path {return false}
+    if lhs._options != rhs._options {return false}
+    if lhs.compression != rhs.compression {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireTreeOptions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".TreeOptions"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}checksum\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self.checksum) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.checksum != false {
+      try visitor.visitSingularBoolField(value: self.checksum, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireTreeOptions, rhs: WireTreeOptions) -> Bool {
+    if lhs.checksum != rhs.checksum {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension WireList: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".List"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0")
@@ -1801,7 +2284,7 @@ nonisolated extension WireFinished: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WireNames: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Names"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}ids\0\u{1}lengths\0\u{1}average\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}ids\0\u{1}lengths\0\u{1}average\0\u{1}ends\0\u{1}notes\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1812,6 +2295,8 @@ nonisolated extension WireNames: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 1: try { try decoder.decodeSingularBytesField(value: &self.ids) }()
       case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.lengths) }()
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.average) }()
+      case 4: try { try decoder.decodeRepeatedUInt32Field(value: &self.ends) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.notes) }()
       default: break
       }
     }
@@ -1827,6 +2312,12 @@ nonisolated extension WireNames: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if self.average != 0 {
       try visitor.visitSingularUInt32Field(value: self.average, fieldNumber: 3)
     }
+    if !self.ends.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.ends, fieldNumber: 4)
+    }
+    if !self.notes.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.notes, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1834,6 +2325,57 @@ nonisolated extension WireNames: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.ids != rhs.ids {return false}
     if lhs.lengths != rhs.lengths {return false}
     if lhs.average != rhs.average {return false}
+    if lhs.ends != rhs.ends {return false}
+    if lhs.notes != rhs.notes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireEndNote: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".EndNote"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}end\0\u{1}failure\0\u{1}again\0\u{1}metadata\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.end) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._failure) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.again) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._metadata) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.end != 0 {
+      try visitor.visitSingularUInt32Field(value: self.end, fieldNumber: 1)
+    }
+    try { if let v = self._failure {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if self.again != false {
+      try visitor.visitSingularBoolField(value: self.again, fieldNumber: 3)
+    }
+    try { if let v = self._metadata {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireEndNote, rhs: WireEndNote) -> Bool {
+    if lhs.end != rhs.end {return false}
+    if lhs._failure != rhs._failure {return false}
+    if lhs.again != rhs.again {return false}
+    if lhs._metadata != rhs._metadata {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1978,6 +2520,229 @@ nonisolated extension WireEnd: SwiftProtobuf.Message, SwiftProtobuf._MessageImpl
   package static func ==(lhs: WireEnd, rhs: WireEnd) -> Bool {
     if lhs.digest != rhs.digest {return false}
     if lhs.size != rhs.size {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireItems: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Items"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}names\0\u{3}name_lengths\0\u{1}modes\0\u{1}sizes\0\u{1}seconds\0\u{1}nanoseconds\0\u{1}notes\0\u{1}last\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.names) }()
+      case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.nameLengths) }()
+      case 3: try { try decoder.decodeRepeatedUInt32Field(value: &self.modes) }()
+      case 4: try { try decoder.decodeRepeatedUInt64Field(value: &self.sizes) }()
+      case 5: try { try decoder.decodeRepeatedSInt64Field(value: &self.seconds) }()
+      case 6: try { try decoder.decodeRepeatedUInt32Field(value: &self.nanoseconds) }()
+      case 7: try { try decoder.decodeRepeatedMessageField(value: &self.notes) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.last) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.names.isEmpty {
+      try visitor.visitSingularBytesField(value: self.names, fieldNumber: 1)
+    }
+    if !self.nameLengths.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.nameLengths, fieldNumber: 2)
+    }
+    if !self.modes.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.modes, fieldNumber: 3)
+    }
+    if !self.sizes.isEmpty {
+      try visitor.visitPackedUInt64Field(value: self.sizes, fieldNumber: 4)
+    }
+    if !self.seconds.isEmpty {
+      try visitor.visitPackedSInt64Field(value: self.seconds, fieldNumber: 5)
+    }
+    if !self.nanoseconds.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.nanoseconds, fieldNumber: 6)
+    }
+    if !self.notes.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.notes, fieldNumber: 7)
+    }
+    if self.last != false {
+      try visitor.visitSingularBoolField(value: self.last, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireItems, rhs: WireItems) -> Bool {
+    if lhs.names != rhs.names {return false}
+    if lhs.nameLengths != rhs.nameLengths {return false}
+    if lhs.modes != rhs.modes {return false}
+    if lhs.sizes != rhs.sizes {return false}
+    if lhs.seconds != rhs.seconds {return false}
+    if lhs.nanoseconds != rhs.nanoseconds {return false}
+    if lhs.notes != rhs.notes {return false}
+    if lhs.last != rhs.last {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireItemNote: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ItemNote"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}item\0\u{1}target\0\u{3}first_name\0\u{1}failure\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.item) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.target) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.firstName) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._failure) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.item != 0 {
+      try visitor.visitSingularUInt32Field(value: self.item, fieldNumber: 1)
+    }
+    if !self.target.isEmpty {
+      try visitor.visitSingularBytesField(value: self.target, fieldNumber: 2)
+    }
+    if !self.firstName.isEmpty {
+      try visitor.visitSingularBytesField(value: self.firstName, fieldNumber: 3)
+    }
+    try { if let v = self._failure {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireItemNote, rhs: WireItemNote) -> Bool {
+    if lhs.item != rhs.item {return false}
+    if lhs.target != rhs.target {return false}
+    if lhs.firstName != rhs.firstName {return false}
+    if lhs._failure != rhs._failure {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireNeeds: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Needs"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}decided\0\u{1}items\0\u{3}old_sizes\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.decided) }()
+      case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.items) }()
+      case 3: try { try decoder.decodeRepeatedUInt64Field(value: &self.oldSizes) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.decided != 0 {
+      try visitor.visitSingularUInt32Field(value: self.decided, fieldNumber: 1)
+    }
+    if !self.items.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.items, fieldNumber: 2)
+    }
+    if !self.oldSizes.isEmpty {
+      try visitor.visitPackedUInt64Field(value: self.oldSizes, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireNeeds, rhs: WireNeeds) -> Bool {
+    if lhs.decided != rhs.decided {return false}
+    if lhs.items != rhs.items {return false}
+    if lhs.oldSizes != rhs.oldSizes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireProblems: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Problems"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}problems\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.problems) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.problems.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.problems, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireProblems, rhs: WireProblems) -> Bool {
+    if lhs.problems != rhs.problems {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireProblem: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Problem"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}failure\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.path) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._failure) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.path.isEmpty {
+      try visitor.visitSingularBytesField(value: self.path, fieldNumber: 1)
+    }
+    try { if let v = self._failure {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireProblem, rhs: WireProblem) -> Bool {
+    if lhs.path != rhs.path {return false}
+    if lhs._failure != rhs._failure {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

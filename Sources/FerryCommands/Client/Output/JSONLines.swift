@@ -36,7 +36,10 @@ package struct JSONLines: Reporter {
             seconds: Self.rounded(seconds),
             digest: summary.digest?.description,
             sha256: summary.sha256,
-            unchanged: summary.isUnchanged
+            unchanged: summary.isUnchanged,
+            files: summary.tree?.files,
+            changed: summary.tree?.changed,
+            failed: summary.tree?.failed
         )
         try self.output(JSONLine.encode(event))
     }
@@ -78,6 +81,9 @@ package struct JSONLines: Reporter {
         let digest: String?
         let sha256: String?
         let unchanged: Bool
+        let files: Int?
+        let changed: Int?
+        let failed: Int?
     }
 
     private struct SummaryEvent: Encodable {

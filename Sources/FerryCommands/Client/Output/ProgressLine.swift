@@ -114,6 +114,13 @@ package final class ProgressLine: Reporter {
         }
     }
 
+    package func failedInside(_ label: TransferLabel, _ error: FerryError) {
+        self.state.withLock { state in
+            self.erase(&state)
+            self.write(FailureText.line(label, error, self.messages) + "\n")
+        }
+    }
+
     package func ended(_ totals: JobTotals) throws(FerryError) {
         self.state.withLock { state in
             self.erase(&state)

@@ -50,9 +50,10 @@ package struct JobTotals: Sendable, Equatable {
 
     package init() {}
 
-    /// Adds a file that was transferred.
+    /// Adds a file or a tree that was transferred.
     package mutating func add(_ summary: TransferSummary) {
-        self.files += 1
+        self.files += summary.tree.map { $0.files - min($0.files, $0.failed) } ?? 1
+        self.failed += summary.tree?.failed ?? 0
         self.bytes += summary.bytes
         self.wireBytes += summary.wireBytes
         self.savedBytes += summary.savedBytes
@@ -81,6 +82,8 @@ package protocol Reporter: Sendable {
     func finished(_ label: TransferLabel, _ summary: TransferSummary, seconds: Double) throws(FerryError)
     /// The file failed, or, without a label, the job.
     func failed(_ label: TransferLabel?, _ error: FerryError)
+    /// Something in a tree failed; the rest of the tree goes on.
+    func failedInside(_ label: TransferLabel, _ error: FerryError)
     /// The job ends.
     ///
     /// - Throws: what standard output says.
@@ -99,6 +102,7 @@ extension Reporter {
     package func progressed(_ summary: TransferSummary) {}
     package func ticked() {}
     package func interrupted() {}
+    package func failedInside(_ label: TransferLabel, _ error: FerryError) { self.failed(label, error) }
 }
 
 /// How a failure reads on standard error: the file is named if the message does not do so itself.
@@ -127,6 +131,7 @@ enum FileText {
     }
 
     static func line(_ label: TransferLabel, _ summary: TransferSummary, seconds: Double) -> String {
+        if let tree = summary.tree { return "\(label.source) -> \(label.target): " + self.line(tree, summary, seconds) }
         if summary.isUnchanged {
             return "\(label.source) -> \(label.target): unchanged, \(Amounts.bytes(summary.bytes))"
         }
@@ -137,6 +142,19 @@ enum FileText {
             seconds: seconds
         )
         return "\(label.source) -> \(label.target): \(amounts)"
+    }
+
+    private static func line(_ tree: TreeCounts, _ summary: TransferSummary, _ seconds: Double) -> String {
+        let failed = tree.failed > 0 ? ", \(tree.failed) failed" : ""
+        let head = "\(tree.files) \(tree.files == 1 ? "file" : "files"), \(tree.changed) changed\(failed)"
+        guard tree.changed > 0 else { return "\(head), in \(Amounts.duration(seconds))" }
+        let amounts = self.amounts(
+            bytes: summary.bytes,
+            wireBytes: summary.wireBytes,
+            savedBytes: summary.savedBytes,
+            seconds: seconds
+        )
+        return "\(head): \(amounts)"
     }
 
     /// The whole job: nil for a single file, which has said everything itself, and where nothing was moved.

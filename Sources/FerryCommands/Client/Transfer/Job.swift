@@ -65,7 +65,7 @@ struct Job {
         }
         totals.seconds = (ContinuousClock.now - start).inSeconds
         try reporter.ended(totals)
-        guard let firstFailure else { return .done }
+        guard let firstFailure else { return totals.failed > 0 ? .partial : .done }
         return totals.files > 0 ? .partial : ExitStatus(firstFailure)
     }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import FerryClient
 import FerryErrors
 import FerryFiles
+import FerryWire
 
 /// `ferry pull`.
 struct PullCommand: AsyncParsableCommand {
@@ -10,20 +11,26 @@ struct PullCommand: AsyncParsableCommand {
         abstract: "Fetch files from a server.",
         usage: """
             ferry pull [OPTION ...] SERVER:SHARE/FILE ... TARGET
+            ferry pull [OPTION ...] -r SERVER:SHARE/DIRECTORY DIRECTORY
             ferry pull [OPTION ...] SERVER:SHARE/FILE -
             """,
         discussion: """
             The target is an existing directory, or the name of the one file; `-` is standard output. A file appears whole \
             or not at all: until it is complete, an old one stays as it was. To standard output each part is verified \
-            before it is written, but the end of a broken transfer is missing: look at the exit status.
+            before it is written, but the end of a broken transfer is missing: look at the exit status. With -r the target is \
+            what the directory becomes, also if it exists; one that ends with a slash takes it by its name.
 
             Examples:
               ferry pull nas:inbox/2026/report.pdf .
+              ferry pull -r nas:media/photos ./photos
               ferry pull nas:inbox/db.sql - | psql
             """
     )
 
     @OptionGroup var options: TransferOptions
+
+    @Flag(name: .shortAndLong, help: "Fetch directories with all that is in them.")
+    var recursive = false
 
     @Argument(help: ArgumentHelp("Files on servers, then the local target.", valueName: "path"))
     var operands: [String]
@@ -35,7 +42,7 @@ struct PullCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await self.options.running { _ in
+        try await self.options.running { servers in
             let target: LocalPath?
             switch try Operand(self.operands[self.operands.count - 1]) {
             case .stream: target = nil
@@ -48,12 +55,41 @@ struct PullCommand: AsyncParsableCommand {
                 )
             }
             let sources = try self.operands.dropLast().map(Operand.remote)
+            let trees = self.recursive ? try await Self.directories(sources, servers) : []
+            if !trees.isEmpty { return try Self.plan(sources, trees, target) }
             let plan = try PullPlan(sources, to: target, kind: try Self.kind(of: target))
             let directories = plan.items.compactMap { item in
                 if case .file(let path) = item.target { path.directory } else { nil }
             }
             for directory in Set(directories) { LocalPlace.sweep(directory) }
             return plan.items.map { PullTransfer(item: $0) }
+        }
+    }
+
+    /// Those of the sources that are directories or shares.
+    private static func directories(_ sources: [RemotePath], _ servers: Servers) async throws -> Set<RemotePath> {
+        var trees: Set<RemotePath> = []
+        for source in sources {
+            let entry = try await servers.connection(to: source.server).stat(source)
+            if entry.kind == .directory || entry.kind == .share { trees.insert(source) }
+        }
+        return trees
+    }
+
+    private static func plan(
+        _ sources: [RemotePath],
+        _ trees: Set<RemotePath>,
+        _ target: LocalPath?
+    ) throws(FerryError) -> [any Transfer] {
+        guard let target else { throw FerryError(.usage, "standard output takes one file only") }
+        let isInside = try TreePlan.goesInside(sources.count, isDirectory: target.isDirectory, target: "\(target)")
+        guard isInside else { return [PullTreeTransfer(source: sources[0], target: target)] }
+        return try sources.map { source throws(FerryError) in
+            let place = target.appending(source.path.lastComponent ?? Array(source.share.utf8))
+            guard trees.contains(source) else {
+                return PullTransfer(item: PullPlan.Item(source: source, target: .file(place)))
+            }
+            return PullTreeTransfer(source: source, target: place)
         }
     }
 

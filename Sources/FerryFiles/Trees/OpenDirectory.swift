@@ -1,0 +1,147 @@
+import CLinux
+package import FerryErrors
+import Glibc
+
+/// A directory of a tree, held open: what lies directly in it is reached by name from here, never through a link, and
+/// wherever the directory is moved to meanwhile.
+package final class OpenDirectory: Sendable {
+    /// From the top of the tree, for messages; empty for the top. It may be longer than a path that the kernel takes.
+    package let path: [UInt8]
+    let descriptor: Descriptor
+    let calls: SystemCalls
+
+    init(_ descriptor: consuming Descriptor, path: [UInt8], calls: SystemCalls) {
+        self.descriptor = descriptor
+        self.path = path
+        self.calls = calls
+    }
+
+    /// The path of `name` in this directory, from the top of the tree.
+    package func path(of name: [UInt8]) -> [UInt8] {
+        self.path.isEmpty ? name : self.path + [UInt8(ascii: "/")] + name
+    }
+
+    /// Its own status now.
+    /// - Throws: `inputOutput` and other mapped errors.
+    package func info() throws(FerryError) -> FileInfo {
+        do throws(Errno) { return try self.calls.info(self.descriptor.raw) } catch {
+            throw self.failure(error, "look up", [])
+        }
+    }
+
+    /// The status of what is called `name`, of a link itself; nil if there is nothing.
+    /// - Throws: `permission` and other mapped errors.
+    package func info(_ name: [UInt8]) throws(FerryError) -> FileInfo? {
+        do throws(Errno) { return try self.calls.info(self.descriptor.raw, CString.make(name)) } catch {
+            if error.code == ENOENT { return nil }
+            throw self.failure(error, "look up", name)
+        }
+    }
+
+    /// All names in it but those of partial files, sorted by their bytes.
+    /// - Throws: mapped errors: a directory that could not be read to its end is never taken for a shorter one.
+    package func names() throws(FerryError) -> NameList {
+        do throws(Errno) {
+            // A descriptor of its own, for reading moves its place.
+            var reader = DirectoryReader(try self.reopened(), calls: self.calls)
+            var list = NameList()
+            while let name = try reader.next() {
+                if !name.starts(with: RelativePath.reservedPrefix) { list.append(name) }
+            }
+            list.sort()
+            return list
+        } catch {
+            throw self.failure(error, "list", [])
+        }
+    }
+
+    /// Opens a directory in it, which must be one, and no link to one.
+    /// - Throws: `notFound`, `notADirectory`, `permission` and other mapped errors.
+    package func directory(_ name: [UInt8]) throws(FerryError) -> OpenDirectory {
+        do throws(Errno) { return try self.openDirectory(name) } catch {
+            throw self.failure(error, "open the directory", name)
+        }
+    }
+
+    /// Opens a regular file in it, which must be one, and no link to one. Never waits, whatever lies there.
+    /// - Throws: `notFound`, `notAFile`, `permission` and other mapped errors.
+    package func file(_ name: [UInt8]) throws(FerryError) -> SourceFile {
+        do throws(Errno) {
+            let file = try self.open(name, flags: SourceFile.flags | ferry_o_nofollow)
+            return try SourceFile(file, name: Escaping.escape(self.path(of: name)), calls: self.calls)
+        } catch {
+            throw self.failure(error, "read", name)
+        }
+    }
+
+    /// What a symbolic link in it says.
+    /// - Throws: `notFound` and other mapped errors.
+    package func linkText(_ name: [UInt8]) throws(FerryError) -> [UInt8] {
+        do throws(Errno) { return try self.calls.readlinkat(self.descriptor.raw, CString.make(name)) } catch {
+            throw self.failure(error, "read the link", name)
+        }
+    }
+
+    /// Reads a small file whole.
+    /// - Parameters:
+    ///   - name: of a regular file in it.
+    ///   - buffer: is filled from its beginning; one byte longer than the file is expected to be.
+    /// - Returns: how many bytes there were, `buffer.count` if there may be more, and the file's status after they were read.
+    /// - Throws: `notFound`, `notAFile`, `permission` and other mapped errors.
+    package func read(
+        _ name: [UInt8],
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(FerryError) -> (count: Int, info: FileInfo) {
+        do throws(Errno) {
+            let file = try self.open(name, flags: SourceFile.flags | ferry_o_nofollow)
+            let count = unsafe try self.calls.preadFully(file.raw, buffer, at: 0)
+            return (count, try self.calls.info(file.raw))
+        } catch {
+            throw self.failure(error, "read", name)
+        }
+    }
+
+    func openDirectory(_ name: [UInt8]) throws(Errno) -> OpenDirectory {
+        let opened = try self.open(name, flags: UInt64(O_RDONLY) | ferry_o_directory | ferry_o_nofollow)
+        return OpenDirectory(opened, path: self.path(of: name), calls: self.calls)
+    }
+
+    func reopened() throws(Errno) -> Descriptor {
+        try self.calls.openat2(self.descriptor.raw, CString.dot, flags: UInt64(O_RDONLY) | ferry_o_directory)
+    }
+
+    func open(_ name: [UInt8], flags: UInt64) throws(Errno) -> Descriptor {
+        try self.calls.openat2(
+            self.descriptor.raw,
+            CString.make(name),
+            flags: flags,
+            resolve: .beneathWithoutLinks
+        )
+    }
+
+    /// An error about `name` in this directory; about itself for the empty name.
+    func failure(
+        _ errno: Errno,
+        _ action: String,
+        _ name: [UInt8],
+        file: StaticString = #fileID,
+        line: UInt = #line
+    ) -> FerryError {
+        let path = name.isEmpty ? self.path : self.path(of: name)
+        return FerryError(errno, action, path.isEmpty ? "." : Escaping.escape(path), file: file, line: line)
+    }
+}
+
+extension RootDirectory {
+    /// Opens a directory as the top of a tree.
+    /// - Parameter path: may be the root; links on the way are followed as long as they stay inside.
+    /// - Returns: the directory; its path is empty.
+    /// - Throws: `notFound`, `notADirectory`, `denied`, `permission` and other mapped errors.
+    package func openTree(_ path: RelativePath) throws(FerryError) -> OpenDirectory {
+        do throws(Errno) {
+            return OpenDirectory(try self.openDirectory(path), path: [], calls: self.calls)
+        } catch {
+            throw FerryError(error, "open the directory", path.description)
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import FerryCatalog
+import FerryErrors
+import FerryFiles
+import FerryProtocol
+import FerryTransfer
+import FerryWire
+
+/// Receives a tree into a share.
+final class PushTreeOperation: FrameOperation {
+    private let request: WirePushTree
+    private let access: ShareAccess
+    private var receiver: TreeReceiver?
+
+    init(request: WirePushTree, access: ShareAccess) {
+        self.request = request
+        self.access = access
+    }
+
+    var summary: TransferSummary { self.receiver?.summary ?? TransferSummary() }
+
+    var canBeRefused: Bool { self.receiver == nil }
+
+    func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
+        guard let receiver = self.receiver else {
+            throw FerryError(.violation, "a push was not ready to receive")
+        }
+        try receiver.received(frame, sink: sink)
+    }
+
+    func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
+        if let receiver = self.receiver { return try receiver.proceed(sink: sink) }
+        let found = try self.access.locate(self.request.path, .write, allowRoot: true)
+        let location = found.path.isRoot ? found : try found.followingLink()
+        let roots = self.access.services.roots
+        try roots.checkSpace(location, for: 0)
+        try location.root.makeDirectory(location.path, parents: self.request.makeParents)
+        var options = TreeReceiver.Options()
+        options.mayRead = location.granted.contains(.read)
+        options.comparesContent = self.request.options.checksum
+        options.owner = self.access.user.text
+        options.tellsPeer = true
+        let (session, announced) = (self.access.session, self.access.limits.blockWindow)
+        self.receiver = TreeReceiver(
+            try location.root.openTree(location.path),
+            options: options,
+            limits: self.access.limits,
+            window: { session.window(announced) },
+            willWrite: { bytes throws(FerryError) in try roots.willWrite(bytes, to: location) }
+        )
+        sink.send(.ready())
+        return .waiting
+    }
+
+    func abandoned(_ error: FerryError) { self.receiver?.abandoned(error) }
+}

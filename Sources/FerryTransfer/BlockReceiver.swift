@@ -1,0 +1,142 @@
+import FerryChunking
+import FerryErrors
+import FerryProtocol
+import FerryWire
+import NIOCore
+
+/// The receiving side's books and blocks: what every transfer does with what arrives, wherever its bytes go.
+final class BlockReceiver {
+    /// Bytes of answers that may wait for the sender to read them. One that reads needs a thirtieth of it, for its names
+    /// are at most a window; one that only writes would have this side keep wants without end.
+    static let answerLimit = 4 << 20
+
+    var machine: ReceiveMachine
+    private let decompressor = BlockDecompressor()
+    /// Where compressed blocks are inflated; allocated once.
+    private var scratch = ByteBuffer()
+    /// Consumed and not yet credited: credit returns in steps, so that it costs few frames.
+    private var uncredited = 0
+    private let limits: FrameLimits
+    private let window: (@Sendable () -> Int)?
+
+    /// - Parameters:
+    ///   - machine: keeps the books.
+    ///   - limits: what this side announced.
+    ///   - window: asked after each block how many bytes the sender may have in flight now; nil for what was announced.
+    init(machine: ReceiveMachine, limits: FrameLimits, window: (@Sendable () -> Int)?) {
+        self.machine = machine
+        self.limits = limits
+        self.window = window
+    }
+
+    /// Refuses a peer that only writes.
+    ///
+    /// - Throws: `.limit`.
+    static func checkAnswers(_ sink: any FrameSink) throws(FerryError) {
+        guard sink.queuedBytes <= Self.answerLimit else {
+            throw FerryError(.limit, "the sender does not read what it is answered")
+        }
+    }
+
+    /// Takes a block: every chunk is hashed before anything of it is written.
+    ///
+    /// - Parameters:
+    ///   - block: which chunks the payload holds.
+    ///   - payload: stored or compressed.
+    ///   - sink: gets credit.
+    ///   - write: takes the verified bytes of chunks that are neighbours, and the place of the first.
+    /// - Returns: bytes of the chunks.
+    /// - Throws: `.violation`, `.limit`, `.integrity` or `.unsupported` for a block that is not good, and what `write` throws.
+    func blockReceived(
+        _ block: WireBlock,
+        _ payload: ByteBuffer,
+        sink: any FrameSink,
+        write: (UnsafeRawBufferPointer, UInt64) throws(FerryError) -> Void
+    ) throws(FerryError) -> Int {
+        let deliveries = try self.machine.blockReceived(block, payload: payload.readableBytes)
+        let length = deliveries.reduce(0) { $0 + $1.length }
+        let raw: ByteBuffer
+        switch block.codec {
+        case .stored:
+            guard payload.readableBytes == length else {
+                throw FerryError(.integrity, "a stored block of \(payload.readableBytes) bytes declares \(length)")
+            }
+            raw = payload
+        case .zlib:
+            raw = try self.inflate(payload, length: length)
+        case .UNRECOGNIZED(let codec):
+            throw FerryError(
+                .unsupported,
+                "a block is compressed with codec \(codec), which this version does not know"
+            )
+        }
+        unsafe try Self.verifyAndWrite(deliveries, raw, write)
+        for delivery in deliveries { self.machine.chunkWritten(delivery.id, at: delivery.offset) }
+        self.uncredited += payload.readableBytes
+        let credit = self.limits.credit(for: self.uncredited, window: self.window?() ?? self.limits.blockWindow)
+        guard credit > 0 else { return length }
+        self.machine.credited(credit)
+        sink.send(.credit(credit))
+        self.uncredited -= credit
+        return length
+    }
+
+    private func inflate(_ payload: ByteBuffer, length: Int) throws(FerryError) -> ByteBuffer {
+        self.scratch.clear(minimumCapacity: ChunkLimits.maximumLength)
+        var failure: FerryError?
+        unsafe payload.withUnsafeReadableBytes { compressed in
+            _ = unsafe self.scratch.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { free in
+                do throws(FerryError) {
+                    let out = unsafe UnsafeMutableRawBufferPointer(rebasing: free.prefix(length))
+                    unsafe try self.decompressor.decompress(compressed, into: out)
+                    return length
+                } catch {
+                    failure = error
+                    return 0
+                }
+            }
+        }
+        if let failure { throw failure }
+        return self.scratch
+    }
+
+    /// Neighbours are written in one call.
+    private static func verifyAndWrite(
+        _ deliveries: [ReceiveMachine.Delivery],
+        _ raw: ByteBuffer,
+        _ write: (UnsafeRawBufferPointer, UInt64) throws(FerryError) -> Void
+    ) throws(FerryError) {
+        var result = Result<Void, FerryError>.success(())
+        unsafe raw.withUnsafeReadableBytes { bytes in
+            do throws(FerryError) {
+                unsafe try Self.verify(bytes, deliveries)
+                var start = 0
+                var index = 0
+                while index < deliveries.count {
+                    let first = deliveries[index]
+                    var length = 0
+                    while index < deliveries.count, deliveries[index].offset == first.offset + UInt64(length) {
+                        length += deliveries[index].length
+                        index += 1
+                    }
+                    let run = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<(start + length)])
+                    unsafe try write(run, first.offset)
+                    start += length
+                }
+            } catch {
+                result = .failure(error)
+            }
+        }
+        try result.get()
+    }
+
+    private static func verify(
+        _ bytes: UnsafeRawBufferPointer,
+        _ deliveries: [ReceiveMachine.Delivery]
+    ) throws(FerryError) {
+        let ids = unsafe ChunkID.hashing(SourceReader.slices(bytes, deliveries.map(\.length)))
+        for (id, delivery) in zip(ids, deliveries) where id != delivery.id {
+            throw FerryError(.integrity, "the bytes of a chunk do not hash to its name \(delivery.id)")
+        }
+    }
+}

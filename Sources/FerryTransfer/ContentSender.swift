@@ -1,0 +1,189 @@
+import FerryChunking
+import FerryErrors
+import FerryProtocol
+import FerryWire
+import NIOCore
+
+/// What a sender has to say of the content: chunks one after another, and in a tree where files begin and end.
+enum Piece {
+    case chunk(SourceReader.Chunk)
+    /// A file begins that is cut by content, around this many bytes. A chunk or the end follows at once.
+    case average(UInt32)
+    /// A file ends; the note tells what the receiver must know of it.
+    case end(WireEndNote?)
+}
+
+/// The sending side's names, wants and blocks: what every transfer does with chunks, wherever they come from.
+struct ContentSender {
+    /// Bytes read and not yet sent or found to be had. Enough to keep reading while decisions travel; more would
+    /// leave the cache (DESIGN.md, measured: 16 MiB in flight ran at a third of the speed of 4 MiB).
+    private static let holdLimit = 8 << 20
+    /// Bytes of segments between the oldest chunk held and the one read last. Each chunk keeps its whole segment in
+    /// memory, so that few wanted ones among many that are had would otherwise hold many times their own bytes.
+    private static let segmentLimit = 16 << 20
+    /// Bytes per second below which, or as long as nothing is known, chunks and blocks stay short: each is lost whole when
+    /// the link breaks. 64 KiB get through in 2 s at 32 kB/s.
+    private static let slowLink = 4e6
+
+    private(set) var machine: SendMachine
+    private var builder: BlockBuilder
+    private var undecided = CircularBuffer<SourceReader.Chunk>()
+    private var unnamed = CircularBuffer<Piece>()
+    private var heldBytes = 0
+    /// Bytes queued at which no block is added: credit for what has not left yet must not make this side hold more.
+    private let queueLimit: Int
+    private(set) var summary = TransferSummary()
+
+    init(compression: Compression, limits: FrameLimits) {
+        self.machine = SendMachine(limits: limits)
+        self.builder = BlockBuilder(compression: compression)
+        self.queueLimit = limits.blockWindow
+    }
+
+    /// Whether all that was appended has been sent, or is had.
+    var isEmpty: Bool { self.heldBytes == 0 && self.unnamed.isEmpty }
+
+    /// Whether all that was appended has been named.
+    var isNamed: Bool { self.unnamed.isEmpty }
+
+    /// Whether more may be read.
+    ///
+    /// - Parameters:
+    ///   - number: of the segment that was read last.
+    ///   - segmentLength: its bytes.
+    /// - Returns: false while enough is held.
+    func mayHoldMore(_ number: Int, segmentLength: Int) -> Bool {
+        var oldest = self.builder.oldestSegment ?? self.undecided.first?.number
+        if oldest == nil, case .chunk(let chunk) = self.unnamed.first { oldest = chunk.number }
+        return self.heldBytes < Self.holdLimit && (number - (oldest ?? number)) * segmentLength < Self.segmentLimit
+    }
+
+    static func isSlow(_ sink: any FrameSink) -> Bool { sink.drainRate.map { $0 < self.slowLink } ?? true }
+
+    mutating func append(_ piece: Piece) {
+        self.unnamed.append(piece)
+        if case .chunk(let chunk) = piece { self.heldBytes += chunk.length }
+    }
+
+    /// Takes the receiver's wants, credit or confirmation.
+    ///
+    /// - Throws: `.violation` for anything else, and what the machine refuses.
+    mutating func received(_ frame: Frame) throws(FerryError) {
+        switch frame.body {
+        case .wants(let wants): for isWanted in try self.machine.wantsReceived(wants) { self.decide(isWanted) }
+        case .credit(let credit): try self.machine.creditReceived(credit)
+        case .finished(let finished): try self.machine.finishedReceived(finished)
+        default:
+            throw FerryError(.violation, "the receiver sent something that is not part of a transfer")
+        }
+    }
+
+    /// Sends a block or names, whichever is possible.
+    ///
+    /// - Parameters:
+    ///   - mayGrow: whether more is to come soon, so that a block that is not full had better wait.
+    ///   - sink: the connection.
+    /// - Returns: whether something was sent.
+    mutating func send(mayGrow: Bool, sink: any FrameSink) -> Bool {
+        self.sendBlock(mayGrow: mayGrow, sink) || self.sendNames(sink)
+    }
+
+    /// Says that the recipe is complete.
+    mutating func end(digest: ChunkID, size: UInt64, sink: any FrameSink) {
+        sink.send(.end(digest: ChunkID.pack([digest]), size: size))
+        self.machine.endSent(digest: digest, size: size)
+        self.summary.digest = digest
+    }
+
+    private mutating func decide(_ isWanted: Bool) {
+        let chunk = self.undecided.removeFirst()
+        if isWanted {
+            self.builder.append(chunk)
+        } else {
+            self.heldBytes -= chunk.length
+            self.summary.bytes += UInt64(chunk.length)
+            self.summary.savedBytes += UInt64(chunk.length)
+        }
+    }
+
+    private mutating func sendNames(_ sink: any FrameSink) -> Bool {
+        var batch = NamesBatch(allowed: self.machine.allowedNames)
+        while let piece = self.unnamed.first, batch.take(piece) { self.unnamed.removeFirst() }
+        guard !batch.isEmpty else { return false }
+        sink.send(batch.frame)
+        self.machine.namesSent(batch.ids)
+        self.undecided.append(contentsOf: batch.chunks)
+        return true
+    }
+
+    private mutating func sendBlock(mayGrow: Bool, _ sink: any FrameSink) -> Bool {
+        guard sink.queuedBytes < self.queueLimit,
+            let next = self.builder.nextBlock(
+                mayGrow: mayGrow && self.machine.allowedNames > 0,
+                short: Self.isSlow(sink)
+            ),
+            self.machine.allowsBlock(payload: next.length)
+        else { return false }
+        let frame = self.builder.build(count: next.count, length: next.length, sink: sink)
+        sink.send(frame)
+        self.machine.blockSent(chunks: next.count, payload: frame.payload.readableBytes)
+        self.heldBytes -= next.length
+        self.summary.bytes += UInt64(next.length)
+        self.summary.wireBytes += UInt64(frame.payload.readableBytes)
+        return true
+    }
+
+    /// Whether names wait for their decision.
+    var hasUndecided: Bool { !self.undecided.isEmpty }
+}
+
+/// One frame of names being filled.
+private struct NamesBatch {
+    /// Ends in one frame: as many as names.
+    private static let endLimit = WireConstants.namesPerFrame
+    /// Notes in one frame, the texts of which may take 8 KiB each.
+    private static let noteLimit = 2
+
+    private let allowed: Int
+    private(set) var chunks: [SourceReader.Chunk] = []
+    private(set) var ids: [ChunkID] = []
+    private var average: UInt32 = 0
+    private var ends: [UInt32] = []
+    private var notes: [WireEndNote] = []
+
+    init(allowed: Int) { self.allowed = allowed }
+
+    var isEmpty: Bool { self.chunks.isEmpty && self.ends.isEmpty }
+
+    /// Takes a piece, unless it belongs in a further frame.
+    mutating func take(_ piece: Piece) -> Bool {
+        switch piece {
+        case .chunk(let chunk):
+            guard self.chunks.count < self.allowed else { return false }
+            self.chunks.append(chunk)
+            self.ids.append(chunk.id)
+        case .average(let average):
+            // It counts for the first file of its frame.
+            guard self.isEmpty else { return false }
+            self.average = average
+        case .end(let note):
+            guard self.ends.count < Self.endLimit, note == nil || self.notes.count < Self.noteLimit else { return false }
+            if var note {
+                note.end = UInt32(self.ends.count)
+                self.notes.append(note)
+            }
+            self.ends.append(UInt32(self.chunks.count))
+        }
+        return true
+    }
+
+    var frame: Frame {
+        .names(
+            ids: ChunkID.pack(self.ids),
+            lengths: self.chunks.map { UInt32($0.length) },
+            average: self.average,
+            ends: self.ends,
+            notes: self.notes
+        )
+    }
+}

@@ -1,0 +1,85 @@
+import FerryChunking
+import FerryErrors
+import FerryFiles
+import FerryProtocol
+import FerryWire
+import NIOCore
+
+/// A file of a tree that is needed and on its way.
+final class IncomingFile {
+    let directory: TargetDirectory
+    let name: [UInt8]
+    /// Bytes, as it was listed.
+    let listedSize: UInt64
+    private(set) var mode: UInt32
+    private(set) var modified: Timestamp
+    /// Bytes of the version that is here; nil if there is none that may be used.
+    let oldSize: Int64?
+    /// Where its content begins in the content of the whole tree, in bytes; known with its first name.
+    var start: UInt64?
+    /// Bytes that were named.
+    var named: UInt64 = 0
+    /// Bytes that are wanted and have not come.
+    var wanted: UInt64 = 0
+    var average: UInt32 = 0
+    /// Names that wait to be decided, with their places in the file, until there is an ``assembly``.
+    var undecided = CircularBuffer<ReceiveMachine.Name>()
+    var assembly: FileAssembly?
+    var destination: TreeDestination?
+    /// Nothing of it is to appear.
+    var isGivenUp = false
+    /// It changed while it was read, and comes once more.
+    var isReplaced = false
+    /// It is published, or counts for nothing any more.
+    var isSettled = false
+    var hasEnded = false
+
+    init(_ item: TreeItem, in directory: TargetDirectory, oldSize: Int64?) {
+        self.directory = directory
+        self.name = item.name
+        self.listedSize = item.size
+        self.mode = item.mode
+        self.modified = item.modified
+        self.oldSize = oldSize
+    }
+
+    /// The same file, to come once more from its start.
+    init(again file: IncomingFile) {
+        self.directory = file.directory
+        self.name = file.name
+        self.listedSize = file.listedSize
+        self.mode = file.mode
+        self.modified = file.modified
+        self.oldSize = file.oldSize
+    }
+
+    var path: [UInt8] { self.directory.directory.path(of: self.name) }
+
+    /// Whether names wait to be decided.
+    var isUndecided: Bool { !self.undecided.isEmpty || self.assembly?.isUndecided ?? false }
+
+    /// The name to be decided next; nil if there is none, or while it is looked for.
+    var nextName: ReceiveMachine.Name? { self.assembly.map { $0.nextName } ?? self.undecided.first }
+
+    /// Takes the next name out, where nothing is here to look into.
+    func removeNext() { self.undecided.removeFirst() }
+
+    var isComplete: Bool { self.hasEnded && !self.isUndecided && self.wanted == 0 }
+
+    /// What it has become since it was listed.
+    func update(_ metadata: WireMetadata) throws(FerryError) {
+        self.mode = metadata.mode & 0o7777
+        self.modified = try metadata.modified()
+    }
+
+    /// Permission bits that it gets. What runs as somebody else is not made from outside.
+    var finalMode: UInt32 { self.mode & 0o777 }
+
+    func discard() {
+        self.isGivenUp = true
+        self.assembly?.stop()
+        self.assembly = nil
+        self.destination?.abandon(keeping: false)
+        self.destination = nil
+    }
+}

@@ -1,0 +1,46 @@
+import FerryErrors
+import FerryFiles
+
+/// A directory of a tree that is being received.
+final class TargetDirectory {
+    let directory: OpenDirectory
+    /// Permission bits and time that it gets when nothing more is put into it; nil for the top of a share, which stays.
+    private let mode: UInt32
+    private let modified: Timestamp
+    /// Nothing was in it before.
+    let isNew: Bool
+    /// Which file system it is on.
+    let device: UInt64
+    /// Files that are on their way into it.
+    var pending = 0
+    /// The sender has told all that is in it.
+    var hasEnded = false
+    /// Of the thing that was told last.
+    var lastName: [UInt8] = []
+
+    init(
+        _ directory: OpenDirectory,
+        mode: UInt32,
+        modified: Timestamp,
+        isNew: Bool
+    ) throws(FerryError) {
+        self.directory = directory
+        self.modified = modified
+        self.isNew = isNew
+        let info = try directory.info()
+        self.device = info.device
+        // Who set up a directory so that its group is inherited wants that to stay.
+        self.mode = mode & 0o1777 | info.mode & 0o2000
+    }
+
+    var isComplete: Bool { self.hasEnded && self.pending == 0 }
+
+    /// Gives it its mode and time, where they are not as they should be.
+    func finish() throws(FerryError) {
+        let info = try self.directory.info()
+        try self.directory.setMetadata(
+            mode: info.mode == self.mode ? nil : self.mode,
+            modified: info.modified == self.modified ? nil : self.modified
+        )
+    }
+}

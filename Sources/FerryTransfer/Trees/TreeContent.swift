@@ -1,0 +1,476 @@
+import FerryChunking
+import FerryErrors
+import FerryFiles
+import FerryProtocol
+import FerryWire
+import NIOCore
+
+/// The content of a tree's files on its way: one recipe over all of them, cut where files end.
+struct TreeContent {
+    /// Less than this is read whole and compared, if at all; more is put together with what is here, in bytes.
+    private static let assemblyLimit: UInt64 = 64 << 10
+    /// Files that become durable together: each is open until then.
+    private static let batchLimit = 1024
+    /// Bytes that become durable together: what a failed sync, or a loss of power, has to be sent again.
+    private static let batchBytes: UInt64 = 256 << 20
+    /// How long what has come whole may wait for more.
+    private static let batchAge = Duration.seconds(2)
+    /// Directories that are open because files in them are on their way.
+    private static let directoryLimit = 256
+
+    private let top: OpenDirectory
+    private let owner: String
+    private let willWrite: TreeReceiver.WillWrite?
+    private let blocks: BlockReceiver
+    private let publisher: TreePublisher
+
+    /// Needed, and the content has not begun.
+    private var expected = CircularBuffer<IncomingFile>()
+    /// The file that is being named.
+    private var current: IncomingFile?
+    /// Files of which names wait to be decided.
+    private var naming = CircularBuffer<IncomingFile>()
+    /// Files of which chunks are wanted, in the order of their places in the tree's content.
+    private var coming = CircularBuffer<IncomingFile>()
+    /// Blocks that came while nothing more could be opened; the window bounds them.
+    private var held = CircularBuffer<(WireBlock, ByteBuffer)>()
+
+    /// Whole, and to be published next.
+    private var batch: [TreePublisher.Action] = []
+    private var batchDirectories: [TargetDirectory] = []
+    private var batchPaths: [[UInt8]] = []
+    private var bytesInBatch: UInt64 = 0
+    private var batchStart: ContinuousClock.Instant?
+    /// Of what is being published.
+    private var publishing: (directories: [TargetDirectory], paths: [[UInt8]]) = ([], [])
+    /// One directory on each file system.
+    private var places: [UInt64: OpenDirectory] = [:]
+    /// Directories that were entered and have not got their metadata.
+    private var openDirectories = 0
+    private var openLevels = 0
+    private var failures: [(path: [UInt8], error: FerryError)] = []
+    private(set) var summary = TransferSummary()
+
+    init(
+        top: OpenDirectory,
+        owner: String,
+        limits: FrameLimits,
+        window: (@Sendable () -> Int)?,
+        willWrite: TreeReceiver.WillWrite?
+    ) {
+        self.top = top
+        self.owner = owner
+        self.willWrite = willWrite
+        self.publisher = TreePublisher(top: top)
+        let machine = ReceiveMachine(limits: limits, announcedSize: nil, repeats: .resent)
+        self.blocks = BlockReceiver(machine: machine, limits: limits, window: window)
+    }
+
+    /// Bytes named so far.
+    var size: UInt64 { self.blocks.machine.size }
+    /// Files that are needed and have not ended.
+    var outstanding: Int { self.expected.count + (self.current == nil ? 0 : 1) }
+    /// Nothing more can be opened before something is published.
+    var isSaturated: Bool { self.batch.count >= Self.batchLimit && !self.publisher.isIdle }
+    /// Whether a batch had better be published now.
+    var isDue: Bool {
+        guard self.publisher.isIdle, !self.batch.isEmpty else { return false }
+        return self.batch.count >= Self.batchLimit || self.bytesInBatch >= Self.batchBytes || self.hasManyDirectories
+            || self.batchStart.map { .now - $0 > Self.batchAge } ?? false
+    }
+    var hasManyDirectories: Bool { self.openDirectories - self.openLevels > Self.directoryLimit }
+    /// Something is being published.
+    var isBusy: Bool { !self.publisher.isIdle }
+    /// What a cut transfer left is being looked through.
+    var isLookedFor: Bool { self.naming.first?.isUndecided ?? false }
+    /// All is published, though the last names may not be durable.
+    var isEmpty: Bool { self.batch.isEmpty && self.publisher.isIdle }
+
+    mutating func takeFailures() -> [(path: [UInt8], error: FerryError)] {
+        defer { self.failures = [] }
+        return self.failures
+    }
+
+    mutating func confirm(_ digest: ChunkID) { self.summary.digest = digest }
+
+    // MARK: Directories
+
+    mutating func entered(_ directory: TargetDirectory) {
+        self.openDirectories += 1
+        self.openLevels += 1
+        if self.places[directory.device] == nil { self.places[directory.device] = directory.directory }
+    }
+
+    mutating func ended(_ directory: TargetDirectory) {
+        directory.hasEnded = true
+        self.openLevels -= 1
+        self.finishIfComplete(directory)
+    }
+
+    private mutating func finishIfComplete(_ directory: TargetDirectory) {
+        guard directory.isComplete else { return }
+        self.openDirectories -= 1
+        do throws(FerryError) { try directory.finish() } catch {
+            self.failures.append((directory.directory.path, error))
+        }
+    }
+
+    // MARK: What is to come
+
+    mutating func expect(_ file: IncomingFile) {
+        file.directory.pending += 1
+        self.expected.append(file)
+    }
+
+    mutating func link(_ name: [UInt8], to first: [UInt8], in directory: TargetDirectory) {
+        directory.pending += 1
+        self.add(
+            .link(name: name, directory: directory.directory, first: first),
+            directory,
+            directory.directory.path(of: name),
+            bytes: 0
+        )
+    }
+
+    /// Takes the next names of the tree's content, and ends of files between them.
+    mutating func namesReceived(_ names: WireNames) throws(FerryError) {
+        let named = try self.blocks.machine.namesReceived(names)
+        guard names.ends.count <= WireConstants.namesPerFrame, names.ends.allSatisfy({ $0 <= named.count }),
+            zip(names.ends, names.ends.dropFirst()).allSatisfy({ $0 <= $1 })
+        else { throw FerryError(.violation, "files end where there is nothing") }
+        var notes = names.notes[...]
+        var start = 0
+        var average = names.average
+        for (place, end) in names.ends.enumerated() {
+            let file = try self.name(named[start..<Int(end)], average)
+            (start, average) = (Int(end), 0)
+            var note: WireEndNote?
+            if let next = notes.first, next.end == place { note = notes.removeFirst() }
+            try self.fileEnded(file, note)
+        }
+        if start < named.count { _ = try self.name(named[start...], average) }
+        guard notes.isEmpty else { throw FerryError(.violation, "a note tells of no file's end") }
+    }
+
+    /// Notes names of the file that is being named.
+    private mutating func name(
+        _ names: ArraySlice<ReceiveMachine.Name>,
+        _ average: UInt32
+    ) throws(FerryError) -> IncomingFile {
+        guard let file = self.current ?? self.expected.popFirst() else {
+            throw FerryError(.violation, "content came that is not needed")
+        }
+        self.current = file
+        guard let first = names.first else { return file }
+        let start = file.start ?? first.offset
+        if file.start == nil { file.average = average }
+        file.start = start
+        for name in names {
+            file.undecided.append(ReceiveMachine.Name(id: name.id, offset: name.offset - start, length: name.length))
+            file.named += UInt64(name.length)
+        }
+        if self.naming.last !== file { self.naming.append(file) }
+        return file
+    }
+
+    private mutating func fileEnded(_ file: IncomingFile, _ note: WireEndNote?) throws(FerryError) {
+        self.current = nil
+        file.hasEnded = true
+        if let note, note.again {
+            self.current = IncomingFile(again: file)
+            file.isReplaced = true
+            file.discard()
+        } else if let note, note.hasFailure {
+            self.giveUp(file, FerryError(peer: note.failure))
+        } else if let note, note.hasMetadata {
+            try file.update(note.metadata)
+        }
+        // One of which nothing is left to decide or to come.
+        if self.naming.last !== file { try self.finishIfComplete(file) }
+    }
+
+    // MARK: Deciding
+
+    /// Takes in what was published.
+    ///
+    /// - Throws: what syncing failed with.
+    mutating func refresh() throws(FerryError) {
+        if let verdict = self.publisher.take() {
+            let (directories, paths) = self.publishing
+            self.publishing = ([], [])
+            for (place, error) in try verdict.get().enumerated() {
+                if let error { self.failures.append((paths[place], error)) }
+                directories[place].pending -= 1
+                self.finishIfComplete(directories[place])
+            }
+        }
+    }
+
+    /// Takes held blocks, or decides names.
+    ///
+    /// - Returns: whether it did something.
+    mutating func proceed(_ sink: any FrameSink) throws(FerryError) -> Bool {
+        if self.isDue { self.publish(sink) }
+        if let (block, payload) = self.held.popFirst() {
+            try self.take(block, payload, sink)
+            return true
+        }
+        var wants: [ChunkID] = []
+        var decided = 0
+        var read = 0
+        while read < FileReceiver.decisionStep, decided < WireConstants.namesPerFrame, !self.isSaturated,
+            let file = self.naming.first
+        {
+            try self.prepare(file, sink)
+            guard let name = file.nextName else {
+                if file.isUndecided { break }
+                self.naming.removeFirst()
+                try self.finishIfComplete(file)
+                continue
+            }
+            let effort = try self.decide(name, of: file, wants: &wants)
+            decided += 1
+            read += effort
+        }
+        guard decided > 0 else { return false }
+        sink.send(.wants(decided: decided, ids: ChunkID.pack(wants)))
+        return true
+    }
+
+    /// Opens what a file is put together from, where that pays.
+    private mutating func prepare(_ file: IncomingFile, _ sink: any FrameSink) throws(FerryError) {
+        guard !file.isGivenUp, !file.undecided.isEmpty else { return }
+        if file.assembly == nil, file.listedSize >= Self.assemblyLimit || file.oldSize != nil && file.average > 0 {
+            do throws(FerryError) {
+                let destination = try self.destination(of: file)
+                let old = file.oldSize == nil ? nil : try? file.directory.directory.file(file.name)
+                file.assembly = FileAssembly(destination: destination, old: old)
+            } catch {
+                try self.fail(file, error)
+                return
+            }
+        }
+        guard let assembly = file.assembly else { return }
+        let names = file.undecided
+        file.undecided = []
+        try assembly.append(names, average: file.average, sink: sink)
+        assembly.refresh()
+    }
+
+    /// Decides a name.
+    ///
+    /// - Returns: bytes that were read for it.
+    private mutating func decide(
+        _ name: ReceiveMachine.Name,
+        of file: IncomingFile,
+        wants: inout [ChunkID]
+    ) throws(FerryError) -> Int {
+        let place = ReceiveMachine.Name(id: name.id, offset: (file.start ?? 0) + name.offset, length: name.length)
+        var (isHere, effort) = (false, 0)
+        if file.isGivenUp {
+            // Not wanted, then: it is as good as had.
+            file.removeNext()
+            isHere = true
+        } else {
+            do throws(FerryError) {
+                if let assembly = file.assembly {
+                    (isHere, effort) = try assembly.decide(name, earlier: nil)
+                } else {
+                    file.removeNext()
+                    if try self.isOnlyTouched(file, name) { (isHere, effort) = (true, name.length) }
+                }
+            } catch {
+                try self.fail(file, error)
+                isHere = true
+            }
+        }
+        if isHere {
+            self.blocks.machine.had(place)
+            self.summary.bytes += UInt64(name.length)
+            self.summary.savedBytes += UInt64(name.length)
+            return effort
+        }
+        try self.blocks.machine.lacked(place)
+        wants.append(name.id)
+        file.wanted += UInt64(name.length)
+        if self.coming.last !== file { self.coming.append(file) }
+        return effort
+    }
+
+    /// Whether a small file is here with the same content, and if so, takes that.
+    private mutating func isOnlyTouched(_ file: IncomingFile, _ name: ReceiveMachine.Name) throws(FerryError) -> Bool {
+        guard let size = file.oldSize, size == name.length, name.offset == 0 else { return false }
+        var bytes = [UInt8](repeating: 0, count: name.length + 1)
+        var span = bytes.mutableSpan
+        let directory = file.directory.directory
+        let count = unsafe span.withUnsafeMutableBytes { buffer in
+            unsafe (try? directory.read(file.name, into: buffer))?.count ?? 0
+        }
+        guard count == name.length else { return false }
+        let destination = try self.destination(of: file)
+        return unsafe try bytes.span.withUnsafeBytes { buffer throws(FerryError) in
+            let content = unsafe UnsafeRawBufferPointer(rebasing: buffer.prefix(count))
+            guard unsafe ChunkID(hashing: content) == name.id else { return false }
+            unsafe try destination.write(content, at: 0)
+            return true
+        }
+    }
+
+    // MARK: Blocks
+
+    mutating func blockReceived(_ block: WireBlock, _ payload: ByteBuffer, _ sink: any FrameSink) throws(FerryError) {
+        guard !self.isSaturated, self.held.isEmpty else { return self.held.append((block, payload)) }
+        try self.take(block, payload, sink)
+    }
+
+    private mutating func take(_ block: WireBlock, _ payload: ByteBuffer, _ sink: any FrameSink) throws(FerryError) {
+        let length = unsafe try self.blocks.blockReceived(block, payload, sink: sink) { bytes, offset throws(FerryError) in
+            unsafe try self.write(bytes, at: offset)
+        }
+        self.summary.bytes += UInt64(length)
+        self.summary.wireBytes += UInt64(payload.readableBytes)
+        if self.isDue { self.publish(sink) }
+    }
+
+    /// Writes neighbours, which may belong to several files.
+    private mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError) {
+        var done = 0
+        while done < bytes.count {
+            let place = offset + UInt64(done)
+            guard let (file, start) = self.file(at: place) else {
+                throw FerryError(.internalError, "a chunk belongs to no file of the tree")
+            }
+            // A file's names that came so far end where the next file begins, or beyond what is wanted.
+            let count = Int(min(UInt64(bytes.count - done), start + file.named - place))
+            guard count > 0 else { throw FerryError(.internalError, "a chunk lies beyond its file") }
+            let piece = unsafe UnsafeRawBufferPointer(rebasing: bytes[done..<(done + count)])
+            file.wanted -= min(file.wanted, UInt64(count))
+            done += count
+            guard !file.isGivenUp else { continue }
+            do throws(FerryError) {
+                unsafe try self.destination(of: file).write(piece, at: place - start)
+            } catch {
+                try self.fail(file, error)
+            }
+            try self.finishIfComplete(file)
+        }
+        while let first = self.coming.first, first.wanted == 0, first.hasEnded { self.coming.removeFirst() }
+    }
+
+    /// The file that a place in the tree's content belongs to, and where it begins there.
+    private func file(at place: UInt64) -> (IncomingFile, UInt64)? {
+        var (low, high) = (0, self.coming.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if self.coming[offset: middle].start ?? 0 <= place { low = middle + 1 } else { high = middle }
+        }
+        guard low > 0 else { return nil }
+        let file = self.coming[offset: low - 1]
+        return (file, file.start ?? 0)
+    }
+
+    // MARK: Whole files
+
+    private mutating func destination(of file: IncomingFile) throws(FerryError) -> TreeDestination {
+        if let destination = file.destination { return destination }
+        let partial = try file.directory.directory.createPartial(file.name, owner: self.owner)
+        let destination = TreeDestination(partial, willWrite: self.willWrite)
+        file.destination = destination
+        return destination
+    }
+
+    private mutating func finishIfComplete(_ file: IncomingFile) throws(FerryError) {
+        guard file.isComplete, !file.isSettled else { return }
+        file.isSettled = true
+        if file.isGivenUp {
+            guard !file.isReplaced else { return }
+            return self.settle(file)
+        }
+        do throws(FerryError) {
+            let destination = try self.destination(of: file)
+            try destination.partial.seal(
+                size: Int64(clamping: file.named),
+                mode: file.finalMode,
+                modified: file.modified
+            )
+            file.assembly?.forgetOld()
+            file.assembly = nil
+            file.destination = nil
+            self.add(.file(destination.partial), file.directory, file.path, bytes: file.named)
+        } catch {
+            self.giveUp(file, error)
+            guard !error.endsTree else { throw error }
+            self.settle(file)
+        }
+    }
+
+    private mutating func settle(_ file: IncomingFile) {
+        file.directory.pending -= 1
+        self.finishIfComplete(file.directory)
+    }
+
+    /// A file fails: the others go on, unless they would fail as well.
+    private mutating func fail(_ file: IncomingFile, _ error: FerryError) throws(FerryError) {
+        guard !error.endsTree else { throw error }
+        self.giveUp(file, error)
+    }
+
+    private mutating func giveUp(_ file: IncomingFile, _ error: FerryError) {
+        if !file.isGivenUp { self.failures.append((file.path, error)) }
+        file.discard()
+    }
+
+    // MARK: Publishing
+
+    private mutating func add(
+        _ action: TreePublisher.Action,
+        _ directory: TargetDirectory,
+        _ path: [UInt8],
+        bytes: UInt64
+    ) {
+        if self.batch.isEmpty { self.batchStart = .now }
+        self.batch.append(action)
+        self.batchDirectories.append(directory)
+        self.batchPaths.append(path)
+        self.bytesInBatch += bytes
+    }
+
+    /// Publishes what is whole, unless something is being published.
+    ///
+    /// - Parameters:
+    ///   - sink: woken when it is done.
+    ///   - always: whether to sync although there is nothing to publish.
+    mutating func publish(_ sink: any FrameSink, always: Bool = false) {
+        guard self.publisher.isIdle, always || !self.batch.isEmpty else { return }
+        self.publisher.publish(self.batch, syncing: Array(self.places.values), sink: sink)
+        self.publishing = (self.batchDirectories, self.batchPaths)
+        (self.batch, self.batchDirectories, self.batchPaths) = ([], [], [])
+        (self.bytesInBatch, self.batchStart) = (0, nil)
+    }
+
+    /// - Returns: the digest of the recipe.
+    mutating func endReceived(_ end: WireEnd) throws(FerryError) -> ChunkID {
+        guard self.expected.isEmpty, self.current == nil, self.held.isEmpty else {
+            throw FerryError(.violation, "the transfer ends before all files that are needed came")
+        }
+        return try self.blocks.machine.endReceived(end)
+    }
+
+    /// Ends without the rest: what is whole is published.
+    mutating func abandon(keeping: Bool) {
+        self.publisher.wait()
+        if keeping {
+            // What came of it is told to nobody: the next run finds the files in their places.
+            _ = self.publisher.publish(self.batch, syncing: Array(self.places.values))
+        } else {
+            for case .file(let file) in self.batch { file.discard() }
+        }
+        self.batch = []
+        for file in Array(self.coming) + Array(self.naming) where !file.isGivenUp {
+            file.assembly?.stop()
+            file.destination?.abandon(keeping: keeping)
+            file.destination = nil
+            file.isGivenUp = true
+        }
+    }
+}

@@ -1,0 +1,98 @@
+import Dispatch
+import FerryErrors
+import FerryFiles
+import FerryProtocol
+import Synchronization
+
+/// Makes what was received of a tree durable and visible, many files at a time, on a thread of its own: what was written is
+/// synced together, then gets its names. Those become durable with the next sync.
+///
+/// One sync for many files is four times faster than one for each, and it goes on while the next ones are written.
+final class TreePublisher: Sendable {
+    enum Action: Sendable {
+        /// A sealed file takes the place of its target.
+        case file(PartialFile)
+        /// A file gets a further name.
+        case link(name: [UInt8], directory: OpenDirectory, first: [UInt8])
+    }
+
+    /// Why each action failed, or nil; or why the sync did.
+    typealias Verdict = Result<[FerryError?], FerryError>
+
+    private enum State {
+        case idle
+        case working
+        case done(Verdict)
+    }
+
+    private let top: OpenDirectory
+    private let queue = DispatchQueue(label: "ferry.publish")
+    private let state = Mutex(State.idle)
+
+    init(top: OpenDirectory) { self.top = top }
+
+    var isIdle: Bool { self.state.withLock { if case .idle = $0 { true } else { false } } }
+
+    /// Syncs and then acts; what came of it is to be taken.
+    ///
+    /// - Parameters:
+    ///   - actions: in order; none to sync only.
+    ///   - places: a directory on each of the file systems, opened before anything was written there.
+    ///   - sink: woken when it is done.
+    func publish(_ actions: [Action], syncing places: [OpenDirectory], sink: any FrameSink) {
+        self.state.withLock { $0 = .working }
+        self.queue.async {
+            let verdict = self.publish(actions, syncing: places)
+            self.state.withLock { $0 = .done(verdict) }
+            sink.wake()
+        }
+    }
+
+    /// What came of it, once; nil while it is being done, or if nothing was.
+    func take() -> Verdict? {
+        self.state.withLock { state in
+            guard case .done(let verdict) = state else { return nil }
+            state = .idle
+            return verdict
+        }
+    }
+
+    /// Returns when nothing is being done.
+    func wait() { self.queue.sync {} }
+
+    /// The same, at once.
+    func publish(_ actions: [Action], syncing places: [OpenDirectory]) -> Verdict {
+        do throws(FerryError) {
+            for place in places { try place.sync() }
+        } catch {
+            // What a failed sync covered is not known to be whole: none of it may get its name.
+            for case .file(let file) in actions { file.discard() }
+            return .failure(error)
+        }
+        return .success(actions.map(self.perform))
+    }
+
+    private func perform(_ action: Action) -> FerryError? {
+        do throws(FerryError) {
+            switch action {
+            case .file(let file): try file.replaceTarget()
+            case .link(let name, let directory, let first):
+                let (parent, last) = try self.open(first)
+                try directory.makeHardLink(name, to: last, in: parent)
+            }
+            return nil
+        } catch {
+            if case .file(let file) = action { file.discard() }
+            return error
+        }
+    }
+
+    /// The directory of a path from the top of the tree, and the name there. A path may be longer than the kernel takes.
+    private func open(_ path: [UInt8]) throws(FerryError) -> (OpenDirectory, [UInt8]) {
+        var directory = self.top
+        var components = path.split(separator: UInt8(ascii: "/")).map(Array.init)
+        guard let last = components.popLast() else { throw FerryError(.invalidPath, "a link to nothing") }
+        for component in components { directory = try directory.directory(component) }
+        return (directory, last)
+    }
+}

@@ -1,0 +1,191 @@
+import FerryChunking
+package import FerryErrors
+package import FerryFiles
+package import FerryProtocol
+package import FerryWire
+import NIOCore
+
+/// Receives a tree: compares what the sender tells of with what is here, asks for the content of the files that differ, and
+/// makes them durable and visible in batches. The same at both ends: a push at the daemon, a pull at the client.
+///
+/// No file waits for the peer: things are told, needs, names, wants and blocks stream past each other. What is in memory is
+/// bounded by the windows of items and names and by a batch.
+package final class TreeReceiver {
+    /// Asked before so many bytes are written.
+    package typealias WillWrite = (Int) throws(FerryError) -> Void
+
+    /// How a tree is received.
+    package struct Options: Sendable {
+        /// Whether what is here may be read: it is compared, and its chunks are used.
+        package var mayRead = true
+        /// Whether content is compared where size and time of modification are equal.
+        package var comparesContent = false
+        /// Whose partial files are found again.
+        package var owner = ""
+        /// Whether the sender is told what could not be done.
+        package var tellsPeer = false
+
+        package init() {}
+    }
+
+    private let options: Options
+    private let target: TreeTarget
+    private var content: TreeContent
+    private let onEvent: TreeEvents?
+    private var undecided = CircularBuffer<TreeItem>()
+    private var isLast = false
+    private var end: (digest: ChunkID, size: UInt64, isSynced: Bool)?
+    package private(set) var isFinished = false
+    package var summary: TransferSummary {
+        var summary = self.content.summary
+        summary.tree = self.counts
+        return summary
+    }
+    private var counts = TreeCounts()
+    /// Bytes of the files that are needed.
+    private var neededBytes: UInt64 = 0
+
+    /// - Parameters:
+    ///   - top: the directory that gets the content of the sender's.
+    ///   - options: how.
+    ///   - limits: what this side announced.
+    ///   - window: asked after each block how many bytes the sender may have in flight now; nil for what was announced.
+    ///   - willWrite: asked before bytes are written; nil for always.
+    ///   - onEvent: told what happens to which file.
+    /// - Throws: what looking at `top` fails with.
+    package init(
+        _ top: OpenDirectory,
+        options: Options,
+        limits: FrameLimits,
+        window: (@Sendable () -> Int)? = nil,
+        willWrite: WillWrite? = nil,
+        onEvent: TreeEvents? = nil
+    ) {
+        self.options = options
+        self.target = TreeTarget(top, options: options)
+        self.content = TreeContent(
+            top: top,
+            owner: options.owner,
+            limits: limits,
+            window: window,
+            willWrite: willWrite
+        )
+        self.onEvent = onEvent
+    }
+
+    /// Takes items, names, a block or the end.
+    ///
+    /// - Throws: `.violation`, `.limit` or `.integrity` for what the sender may not do, and what writing fails with.
+    package func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
+        guard self.end == nil else { throw FerryError(.violation, "a frame came after the end of the tree") }
+        try BlockReceiver.checkAnswers(sink)
+        switch frame.body {
+        case .items(let items) where frame.payload.readableBytes == 0:
+            let items = (try TreeItem.parse(items), items.last)
+            guard !self.isLast else { throw FerryError(.violation, "something was told after the tree's end") }
+            guard self.undecided.count + self.content.outstanding + items.0.count <= WireConstants.itemWindow else {
+                throw FerryError(.limit, "more than \(WireConstants.itemWindow) things of the tree are outstanding")
+            }
+            self.undecided += items.0
+            self.isLast = items.1
+        case .names(let names) where frame.payload.readableBytes == 0:
+            try self.content.namesReceived(names)
+        case .block(let block): try self.content.blockReceived(block, frame.payload, sink)
+        case .end(let end) where frame.payload.readableBytes == 0:
+            guard self.isLast, self.undecided.isEmpty, self.target.isAtEnd else {
+                throw FerryError(.violation, "the transfer ends before the tree does")
+            }
+            self.end = (try self.content.endReceived(end), self.content.size, false)
+        default:
+            throw FerryError(.violation, "the sender of a tree sent something that is not part of a transfer")
+        }
+    }
+
+    /// Decides names or items, or publishes.
+    ///
+    /// - Returns: whether there is more to do now.
+    /// - Throws: what writing and syncing fail with.
+    package func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
+        if self.isFinished { return .finished }
+        try self.content.refresh()
+        self.tell(sink)
+        if self.content.isSaturated {
+            self.content.publish(sink)
+            return .working
+        }
+        if try self.content.proceed(sink) {
+            self.tell(sink)
+            return .more
+        }
+        if !self.undecided.isEmpty, !self.content.hasManyDirectories, sink.queuedBytes < BlockReceiver.answerLimit / 8 {
+            try self.decideItems(sink)
+            return .more
+        }
+        if self.end != nil { return self.finish(sink) }
+        if self.content.isDue { self.content.publish(sink) }
+        let isHeldBack = self.content.isBusy && self.content.hasManyDirectories
+        return isHeldBack || self.content.isLookedFor ? .working : .waiting
+    }
+
+    /// The transfer does not go on. What came whole is published; of the rest, what was written stays for a later one.
+    ///
+    /// - Parameter error: why.
+    package func abandoned(_ error: FerryError) {
+        self.content.abandon(keeping: error.keepsPartialFiles)
+    }
+
+    /// Decides things, a few hundred at a time.
+    private func decideItems(_ sink: any FrameSink) throws(FerryError) {
+        var needs: [(place: Int, oldSize: UInt64)] = []
+        var decided = 0
+        while decided < 512, !self.content.hasManyDirectories, let item = self.undecided.popFirst() {
+            let decision = try self.target.decide(item)
+            if item.kind == .file { self.counts.files += 1 }
+            switch decision {
+            case .nothing: break
+            case .failed(let path, let error): self.failed(path, error, sink)
+            case .needed(let file):
+                needs.append((decided, file.oldSize.map { UInt64(clamping: $0) + 1 } ?? 0))
+                self.content.expect(file)
+                self.counts.changed += 1
+                self.neededBytes = self.neededBytes.addingReportingOverflow(file.listedSize).partialValue
+            case .link(let name, let first, let directory): self.content.link(name, to: first, in: directory)
+            case .entered(let directory): self.content.entered(directory)
+            case .ended(let directory): self.content.ended(directory)
+            }
+            decided += 1
+        }
+        sink.send(.needs(decided: decided, items: needs.map { UInt32($0.place) }, oldSizes: needs.map(\.oldSize)))
+        self.tell(sink)
+        if self.isLast, self.undecided.isEmpty { self.onEvent?(.sized(self.neededBytes)) }
+    }
+
+    /// Publishes what is left, syncs once more, and confirms.
+    private func finish(_ sink: any FrameSink) -> Progress {
+        guard self.content.isEmpty else {
+            self.content.publish(sink)
+            return .working
+        }
+        guard let end = self.end, end.isSynced else {
+            self.end?.isSynced = true
+            self.content.publish(sink, always: true)
+            return .working
+        }
+        self.isFinished = true
+        self.content.confirm(end.digest)
+        sink.send(.finished(digest: ChunkID.pack([end.digest]), size: end.size))
+        return .finished
+    }
+
+    /// Passes on what failed, and how far it is.
+    private func tell(_ sink: any FrameSink) {
+        for failure in self.content.takeFailures() { self.failed(failure.path, failure.error, sink) }
+        self.onEvent?(.progressed(self.summary))
+    }
+
+    private func failed(_ path: [UInt8], _ error: FerryError, _ sink: any FrameSink) {
+        self.counts.failed += 1
+        self.onEvent?(.failed(path, error))
+        if self.options.tellsPeer { sink.send(.problem(path: path, error)) }
+    }
+}

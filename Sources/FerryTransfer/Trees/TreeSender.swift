@@ -1,0 +1,204 @@
+import FerryChunking
+package import FerryErrors
+package import FerryFiles
+package import FerryProtocol
+package import FerryWire
+import NIOCore
+
+/// Sends a tree: tells what is in it, and sends the content of the files that the receiver says it needs. The same at both
+/// ends: a push at the client, a pull at the daemon.
+package final class TreeSender {
+    /// Something that was told and that the receiver has not decided.
+    private enum Told {
+        case file(TreeReader.File)
+        case other
+    }
+
+    /// Bytes queued at which no more is told: whoever receives it must keep it.
+    private static let queueLimit = 512 << 10
+
+    private let walk: TreeWalk
+    private var batch = ItemsBatch()
+    private var told = CircularBuffer<Told>()
+    /// Files that are needed and have not ended.
+    private var needed = 0
+    private var links = HardLinks()
+    private var reader = TreeReader()
+    private var content: ContentSender
+    private var hasTold = false
+    private var hasEnded = false
+    private let onEvent: TreeEvents?
+
+    package var isFinished: Bool { self.content.machine.isFinished }
+    package var summary: TransferSummary {
+        var summary = self.content.summary
+        summary.tree = self.counts
+        return summary
+    }
+    private var counts = TreeCounts()
+    /// Bytes of the files that are needed.
+    private var neededBytes: UInt64 = 0
+    private var hasSized = false
+
+    /// - Parameters:
+    ///   - top: of the tree.
+    ///   - compression: of the blocks.
+    ///   - limits: what the receiver announced.
+    ///   - onEvent: told what happens to which file.
+    package init(_ top: OpenDirectory, compression: Compression, limits: FrameLimits, onEvent: TreeEvents? = nil) {
+        self.walk = TreeWalk(top)
+        self.content = ContentSender(compression: compression, limits: limits)
+        self.onEvent = onEvent
+    }
+
+    /// Takes the receiver's needs, wants, credit or confirmation.
+    ///
+    /// - Throws: `.violation` for anything else, and what the machine refuses.
+    package func received(_ frame: Frame) throws(FerryError) {
+        guard frame.payload.readableBytes == 0 else {
+            throw FerryError(.violation, "the receiver of a tree sent a payload")
+        }
+        switch frame.body {
+        case .needs(let needs): try self.needsReceived(needs)
+        case .problems(let problems):
+            for problem in problems.problems {
+                self.failed([UInt8](problem.path), FerryError(peer: problem.failure))
+            }
+        default: try self.content.received(frame)
+        }
+        self.onEvent?(.progressed(self.summary))
+    }
+
+    /// Sends a block, names or items, or reads, whichever is possible.
+    package func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
+        if self.isFinished { return .finished }
+        if self.hasEnded { return .waiting }
+        // Half a window ahead, so that the receiver always has something to decide while files are read.
+        if self.told.count + self.needed < WireConstants.itemWindow / 2, try self.tell(sink) { return .more }
+        let mayHoldMore = self.content.mayHoldMore(self.reader.number, segmentLength: self.reader.longestSegment)
+        if self.content.send(mayGrow: !self.reader.isIdle && mayHoldMore, sink: sink) {
+            self.onEvent?(.progressed(self.summary))
+            return .more
+        }
+        if !self.reader.isIdle, self.content.isNamed, mayHoldMore {
+            for piece in self.reader.next(isSlow: ContentSender.isSlow(sink)) { self.append(piece) }
+            for failure in self.reader.failures { self.failed(failure.path, failure.error) }
+            self.reader.failures = []
+            return .more
+        }
+        if try self.tell(sink) { return .more }
+        guard self.hasTold, self.told.isEmpty, self.needed == 0, self.content.isEmpty else { return .waiting }
+        self.content.end(digest: self.reader.digest.finalize(), size: self.reader.size, sink: sink)
+        self.hasEnded = true
+        return .waiting
+    }
+
+    private func append(_ piece: Piece) {
+        self.content.append(piece)
+        if case .end(let note) = piece, note?.again != true { self.needed -= 1 }
+    }
+
+    /// Tells of the next things in the tree, a frame of them.
+    ///
+    /// - Returns: whether it did.
+    private func tell(_ sink: any FrameSink) throws(FerryError) -> Bool {
+        guard !self.hasTold, sink.queuedBytes < Self.queueLimit else { return false }
+        let room = WireConstants.itemWindow - self.told.count - self.needed
+        while !self.batch.isFull, self.batch.count < room {
+            guard let step = try self.walk.next() else {
+                self.hasTold = true
+                break
+            }
+            switch step {
+            case .end:
+                self.batch.appendEnd()
+                self.told.append(.other)
+            case .entry(let entry): self.tell(entry)
+            }
+        }
+        guard self.batch.count > 0 || self.hasTold else { return false }
+        sink.send(self.batch.frame(isLast: self.hasTold))
+        return true
+    }
+
+    private func tell(_ entry: TreeEntry) {
+        if let failure = entry.failure {
+            self.failed(entry.directory.path(of: entry.name), failure)
+        } else if entry.info.kind == .file {
+            self.counts.files += 1
+        }
+        let firstName = entry.info.kind == .file ? self.links.firstName(of: entry) : nil
+        self.batch.append(entry, firstName: firstName)
+        guard entry.info.kind == .file, entry.failure == nil, firstName == nil else { return self.told.append(.other) }
+        self.told.append(
+            .file(
+                TreeReader.File(directory: entry.directory, name: entry.name, listed: entry.info, oldSize: nil)
+            )
+        )
+    }
+
+    private func needsReceived(_ needs: WireNeeds) throws(FerryError) {
+        let decided = Int(needs.decided)
+        guard decided <= self.told.count, needs.items.count == needs.oldSizes.count else {
+            throw FerryError(.violation, "the receiver decided \(decided) things of \(self.told.count)")
+        }
+        var next = 0
+        for place in 0..<decided {
+            let told = self.told.removeFirst()
+            guard next < needs.items.count, needs.items[next] == place else { continue }
+            guard case .file(let file) = told else {
+                throw FerryError(.violation, "the receiver needs the content of what is no file")
+            }
+            let oldSize = needs.oldSizes[next]
+            self.reader.append(
+                TreeReader.File(
+                    directory: file.directory,
+                    name: file.name,
+                    listed: file.listed,
+                    oldSize: oldSize > 0 ? Int64(clamping: oldSize - 1) : nil
+                )
+            )
+            self.needed += 1
+            self.counts.changed += 1
+            self.neededBytes = self.neededBytes.addingReportingOverflow(UInt64(clamping: file.listed.size)).partialValue
+            next += 1
+        }
+        guard next == needs.items.count else {
+            throw FerryError(.violation, "the receiver needs what it was not told of")
+        }
+        guard self.hasTold, self.told.isEmpty, !self.hasSized else { return }
+        self.hasSized = true
+        self.onEvent?(.sized(self.neededBytes))
+    }
+
+    private func failed(_ path: [UInt8], _ error: FerryError) {
+        self.counts.failed += 1
+        self.onEvent?(.failed(path, error))
+    }
+}
+
+/// Which names are further names of a file that was told of before.
+///
+/// A file is forgotten once all its names were seen, so that only those of which some lie outside the tree, or further on in
+/// it, are remembered.
+private struct HardLinks {
+    private struct Key: Hashable {
+        let device: UInt64
+        let inode: UInt64
+    }
+
+    private var first: [Key: (name: [UInt8], left: UInt64)] = [:]
+
+    /// The name under which the file was told of before; nil for its first name.
+    mutating func firstName(of entry: TreeEntry) -> [UInt8]? {
+        guard entry.info.links > 1 else { return nil }
+        let key = Key(device: entry.info.device, inode: entry.info.inode)
+        guard var known = self.first[key] else {
+            self.first[key] = (entry.directory.path(of: entry.name), entry.info.links - 1)
+            return nil
+        }
+        known.left -= 1
+        self.first[key] = known.left > 0 ? known : nil
+        return known.name
+    }
+}
