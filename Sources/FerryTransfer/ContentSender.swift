@@ -33,6 +33,8 @@ struct ContentSender {
     /// Bytes queued at which no block is added: credit for what has not left yet must not make this side hold more.
     private let queueLimit: Int
     private(set) var summary = TransferSummary()
+    /// Files of which the receiver was told that they ended, and that do not come once more.
+    private(set) var ended = 0
 
     init(compression: Compression, limits: FrameLimits) {
         self.machine = SendMachine(limits: limits)
@@ -112,6 +114,7 @@ struct ContentSender {
         guard !batch.isEmpty else { return false }
         sink.send(batch.frame)
         self.machine.namesSent(batch.ids)
+        self.ended += batch.ended
         self.undecided.append(contentsOf: batch.chunks)
         return true
     }
@@ -176,6 +179,9 @@ private struct NamesBatch {
         }
         return true
     }
+
+    /// How many files end here for good.
+    var ended: Int { self.ends.count - self.notes.count(where: \.again) }
 
     var frame: Frame {
         .names(

@@ -28,10 +28,12 @@ final class IncomingFile {
     var destination: TreeDestination?
     /// Nothing of it is to appear.
     var isGivenUp = false
-    /// It changed while it was read, and comes once more.
-    var isReplaced = false
-    /// It is published, or counts for nothing any more.
+    /// It changed while it was read, and comes once more as this one.
+    var successor: IncomingFile?
+    /// It is ready to be published, or counts for nothing any more.
     var isSettled = false
+    /// The same of the one that counts.
+    var isDone: Bool { self.successor?.isDone ?? self.isSettled }
     var hasEnded = false
 
     init(_ item: TreeItem, in directory: TargetDirectory, oldSize: Int64?) {
@@ -44,7 +46,7 @@ final class IncomingFile {
     }
 
     /// The same file, to come once more from its start.
-    init(again file: IncomingFile) {
+    private init(again file: IncomingFile) {
         self.directory = file.directory
         self.name = file.name
         self.listedSize = file.listedSize
@@ -74,6 +76,16 @@ final class IncomingFile {
 
     /// Permission bits that it gets. What runs as somebody else is not made from outside.
     var finalMode: UInt32 { self.mode & 0o777 }
+
+    /// It comes once more from its start.
+    ///
+    /// - Returns: what is to come.
+    func replace() -> IncomingFile {
+        let next = IncomingFile(again: self)
+        self.successor = next
+        self.discard()
+        return next
+    }
 
     func discard() {
         self.isGivenUp = true

@@ -7,6 +7,11 @@ import NIOCore
 
 /// The content of a tree's files on its way: one recipe over all of them, cut where files end.
 struct TreeContent {
+    private enum Ordered {
+        case file(IncomingFile)
+        case link(name: [UInt8], first: [UInt8], TargetDirectory)
+    }
+
     /// Less than this is read whole and compared, if at all; more is put together with what is here, in bytes.
     private static let assemblyLimit: UInt64 = 64 << 10
     /// Files that become durable together: each is open until then.
@@ -26,14 +31,14 @@ struct TreeContent {
 
     /// Needed, and the content has not begun.
     private var expected = CircularBuffer<IncomingFile>()
+    /// What is needed, and further names of files, in the order in which they were told.
+    private var order = CircularBuffer<Ordered>()
     /// The file that is being named.
     private var current: IncomingFile?
     /// Files of which names wait to be decided.
     private var naming = CircularBuffer<IncomingFile>()
     /// Files of which chunks are wanted, in the order of their places in the tree's content.
     private var coming = CircularBuffer<IncomingFile>()
-    /// Blocks that came while nothing more could be opened; the window bounds them.
-    private var held = CircularBuffer<(WireBlock, ByteBuffer)>()
 
     /// Whole, and to be published next.
     private var batch: [TreePublisher.Action] = []
@@ -75,16 +80,19 @@ struct TreeContent {
     /// Whether a batch had better be published now.
     var isDue: Bool {
         guard self.publisher.isIdle, !self.batch.isEmpty else { return false }
-        return self.batch.count >= Self.batchLimit || self.bytesInBatch >= Self.batchBytes || self.hasManyDirectories
+        return self.batch.count >= Self.batchLimit || self.bytesInBatch >= Self.batchBytes || self.isHeldBack
             || self.batchStart.map { .now - $0 > Self.batchAge } ?? false
     }
-    var hasManyDirectories: Bool { self.openDirectories - self.openLevels > Self.directoryLimit }
+    /// Nothing more is to be decided before some of what was is done.
+    var isHeldBack: Bool {
+        self.openDirectories - self.openLevels > Self.directoryLimit || self.order.count > 2 * WireConstants.itemWindow
+    }
     /// Something is being published.
     var isBusy: Bool { !self.publisher.isIdle }
     /// What a cut transfer left is being looked through.
     var isLookedFor: Bool { self.naming.first?.isUndecided ?? false }
     /// All is published, though the last names may not be durable.
-    var isEmpty: Bool { self.batch.isEmpty && self.publisher.isIdle }
+    var isEmpty: Bool { self.batch.isEmpty && self.order.isEmpty && self.publisher.isIdle }
 
     mutating func takeFailures() -> [(path: [UInt8], error: FerryError)] {
         defer { self.failures = [] }
@@ -120,16 +128,30 @@ struct TreeContent {
     mutating func expect(_ file: IncomingFile) {
         file.directory.pending += 1
         self.expected.append(file)
+        self.order.append(.file(file))
     }
 
+    /// Gives a file a further name, once those that are needed so far are there: it may be one of them.
     mutating func link(_ name: [UInt8], to first: [UInt8], in directory: TargetDirectory) {
         directory.pending += 1
-        self.add(
-            .link(name: name, directory: directory.directory, first: first),
-            directory,
-            directory.directory.path(of: name),
-            bytes: 0
-        )
+        self.order.append(.link(name: name, first: first, directory))
+        self.advance()
+    }
+
+    private mutating func advance() {
+        while let next = self.order.first {
+            switch next {
+            case .file(let file): guard file.isDone else { return }
+            case .link(let name, let first, let directory):
+                self.add(
+                    .link(name: name, directory: directory.directory, first: first),
+                    directory,
+                    directory.directory.path(of: name),
+                    bytes: 0
+                )
+            }
+            self.order.removeFirst()
+        }
     }
 
     /// Takes the next names of the tree's content, and ends of files between them.
@@ -177,9 +199,7 @@ struct TreeContent {
         self.current = nil
         file.hasEnded = true
         if let note, note.again {
-            self.current = IncomingFile(again: file)
-            file.isReplaced = true
-            file.discard()
+            self.current = file.replace()
         } else if let note, note.hasFailure {
             self.giveUp(file, FerryError(peer: note.failure))
         } else if let note, note.hasMetadata {
@@ -206,15 +226,11 @@ struct TreeContent {
         }
     }
 
-    /// Takes held blocks, or decides names.
+    /// Decides names.
     ///
     /// - Returns: whether it did something.
     mutating func proceed(_ sink: any FrameSink) throws(FerryError) -> Bool {
         if self.isDue { self.publish(sink) }
-        if let (block, payload) = self.held.popFirst() {
-            try self.take(block, payload, sink)
-            return true
-        }
         var wants: [ChunkID] = []
         var decided = 0
         var read = 0
@@ -319,11 +335,6 @@ struct TreeContent {
     // MARK: Blocks
 
     mutating func blockReceived(_ block: WireBlock, _ payload: ByteBuffer, _ sink: any FrameSink) throws(FerryError) {
-        guard !self.isSaturated, self.held.isEmpty else { return self.held.append((block, payload)) }
-        try self.take(block, payload, sink)
-    }
-
-    private mutating func take(_ block: WireBlock, _ payload: ByteBuffer, _ sink: any FrameSink) throws(FerryError) {
         let length = unsafe try self.blocks.blockReceived(block, payload, sink: sink) { bytes, offset throws(FerryError) in
             unsafe try self.write(bytes, at: offset)
         }
@@ -383,7 +394,7 @@ struct TreeContent {
         guard file.isComplete, !file.isSettled else { return }
         file.isSettled = true
         if file.isGivenUp {
-            guard !file.isReplaced else { return }
+            guard file.successor == nil else { return }
             return self.settle(file)
         }
         do throws(FerryError) {
@@ -397,6 +408,7 @@ struct TreeContent {
             file.assembly = nil
             file.destination = nil
             self.add(.file(destination.partial), file.directory, file.path, bytes: file.named)
+            self.advance()
         } catch {
             self.giveUp(file, error)
             guard !error.endsTree else { throw error }
@@ -405,6 +417,7 @@ struct TreeContent {
     }
 
     private mutating func settle(_ file: IncomingFile) {
+        self.advance()
         file.directory.pending -= 1
         self.finishIfComplete(file.directory)
     }
@@ -450,7 +463,7 @@ struct TreeContent {
 
     /// - Returns: the digest of the recipe.
     mutating func endReceived(_ end: WireEnd) throws(FerryError) -> ChunkID {
-        guard self.expected.isEmpty, self.current == nil, self.held.isEmpty else {
+        guard self.expected.isEmpty, self.current == nil else {
             throw FerryError(.violation, "the transfer ends before all files that are needed came")
         }
         return try self.blocks.machine.endReceived(end)

@@ -33,6 +33,8 @@ package final class TreeReceiver {
     private var content: TreeContent
     private let onEvent: TreeEvents?
     private var undecided = CircularBuffer<TreeItem>()
+    /// Frames that came while no more files could be opened, in order; the windows bound them.
+    private var held = CircularBuffer<Frame>()
     private var isLast = false
     private var end: (digest: ChunkID, size: UInt64, isSynced: Bool)?
     package private(set) var isFinished = false
@@ -77,6 +79,11 @@ package final class TreeReceiver {
     ///
     /// - Throws: `.violation`, `.limit` or `.integrity` for what the sender may not do, and what writing fails with.
     package func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
+        guard self.held.isEmpty, !self.content.isSaturated else { return self.held.append(frame) }
+        try self.take(frame, sink)
+    }
+
+    private func take(_ frame: Frame, _ sink: any FrameSink) throws(FerryError) {
         guard self.end == nil else { throw FerryError(.violation, "a frame came after the end of the tree") }
         try BlockReceiver.checkAnswers(sink)
         switch frame.body {
@@ -113,18 +120,22 @@ package final class TreeReceiver {
             self.content.publish(sink)
             return .working
         }
+        if let frame = self.held.popFirst() {
+            try self.take(frame, sink)
+            return .more
+        }
         if try self.content.proceed(sink) {
             self.tell(sink)
             return .more
         }
-        if !self.undecided.isEmpty, !self.content.hasManyDirectories, sink.queuedBytes < BlockReceiver.answerLimit / 8 {
+        if !self.undecided.isEmpty, !self.content.isHeldBack, sink.queuedBytes < BlockReceiver.answerLimit / 8 {
             try self.decideItems(sink)
             return .more
         }
         if self.end != nil { return self.finish(sink) }
         if self.content.isDue { self.content.publish(sink) }
-        let isHeldBack = self.content.isBusy && self.content.hasManyDirectories
-        return isHeldBack || self.content.isLookedFor ? .working : .waiting
+        let isBlocked = self.content.isBusy && self.content.isHeldBack
+        return isBlocked || self.content.isLookedFor ? .working : .waiting
     }
 
     /// The transfer does not go on. What came whole is published; of the rest, what was written stays for a later one.
@@ -138,7 +149,7 @@ package final class TreeReceiver {
     private func decideItems(_ sink: any FrameSink) throws(FerryError) {
         var needs: [(place: Int, oldSize: UInt64)] = []
         var decided = 0
-        while decided < 512, !self.content.hasManyDirectories, let item = self.undecided.popFirst() {
+        while decided < 512, !self.content.isHeldBack, let item = self.undecided.popFirst() {
             let decision = try self.target.decide(item)
             if item.kind == .file { self.counts.files += 1 }
             switch decision {

@@ -20,8 +20,6 @@ package final class TreeSender {
     private let walk: TreeWalk
     private var batch = ItemsBatch()
     private var told = CircularBuffer<Told>()
-    /// Files that are needed and have not ended.
-    private var needed = 0
     private var links = HardLinks()
     private var reader = TreeReader()
     private var content: ContentSender
@@ -74,36 +72,34 @@ package final class TreeSender {
         if self.isFinished { return .finished }
         if self.hasEnded { return .waiting }
         // Half a window ahead, so that the receiver always has something to decide while files are read.
-        if self.told.count + self.needed < WireConstants.itemWindow / 2, try self.tell(sink) { return .more }
+        if self.outstanding < WireConstants.itemWindow / 2, try self.tell(sink) { return .more }
         let mayHoldMore = self.content.mayHoldMore(self.reader.number, segmentLength: self.reader.longestSegment)
         if self.content.send(mayGrow: !self.reader.isIdle && mayHoldMore, sink: sink) {
             self.onEvent?(.progressed(self.summary))
             return .more
         }
         if !self.reader.isIdle, self.content.isNamed, mayHoldMore {
-            for piece in self.reader.next(isSlow: ContentSender.isSlow(sink)) { self.append(piece) }
+            for piece in self.reader.next(isSlow: ContentSender.isSlow(sink)) { self.content.append(piece) }
             for failure in self.reader.failures { self.failed(failure.path, failure.error) }
             self.reader.failures = []
             return .more
         }
         if try self.tell(sink) { return .more }
-        guard self.hasTold, self.told.isEmpty, self.needed == 0, self.content.isEmpty else { return .waiting }
+        guard self.hasTold, self.outstanding == 0, self.content.isEmpty else { return .waiting }
         self.content.end(digest: self.reader.digest.finalize(), size: self.reader.size, sink: sink)
         self.hasEnded = true
         return .waiting
     }
 
-    private func append(_ piece: Piece) {
-        self.content.append(piece)
-        if case .end(let note) = piece, note?.again != true { self.needed -= 1 }
-    }
+    /// Things that were told, and of which the receiver may still need something.
+    private var outstanding: Int { self.told.count + self.counts.changed - self.content.ended }
 
     /// Tells of the next things in the tree, a frame of them.
     ///
     /// - Returns: whether it did.
     private func tell(_ sink: any FrameSink) throws(FerryError) -> Bool {
         guard !self.hasTold, sink.queuedBytes < Self.queueLimit else { return false }
-        let room = WireConstants.itemWindow - self.told.count - self.needed
+        let room = WireConstants.itemWindow - self.outstanding
         while !self.batch.isFull, self.batch.count < room {
             guard let step = try self.walk.next() else {
                 self.hasTold = true
@@ -158,7 +154,6 @@ package final class TreeSender {
                     oldSize: oldSize > 0 ? Int64(clamping: oldSize - 1) : nil
                 )
             )
-            self.needed += 1
             self.counts.changed += 1
             self.neededBytes = self.neededBytes.addingReportingOverflow(UInt64(clamping: file.listed.size)).partialValue
             next += 1

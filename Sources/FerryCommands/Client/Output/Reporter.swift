@@ -47,6 +47,9 @@ package struct JobTotals: Sendable, Equatable {
     package var wireBytes: UInt64 = 0
     package var savedBytes: UInt64 = 0
     package var seconds = 0.0
+    private var isEmpty = true
+    /// There is a single tree, which has said everything itself.
+    private(set) var isOneTree = false
 
     package init() {}
 
@@ -54,6 +57,8 @@ package struct JobTotals: Sendable, Equatable {
     package mutating func add(_ summary: TransferSummary) {
         self.files += summary.tree.map { $0.files - min($0.files, $0.failed) } ?? 1
         self.failed += summary.tree?.failed ?? 0
+        self.isOneTree = self.isEmpty && summary.tree != nil
+        self.isEmpty = false
         self.bytes += summary.bytes
         self.wireBytes += summary.wireBytes
         self.savedBytes += summary.savedBytes
@@ -159,7 +164,7 @@ enum FileText {
 
     /// The whole job: nil for a single file, which has said everything itself, and where nothing was moved.
     static func line(_ totals: JobTotals) -> String? {
-        guard totals.files > 0, totals.files + totals.failed > 1 else { return nil }
+        guard totals.files > 0, totals.files + totals.failed > 1, !totals.isOneTree else { return nil }
         let amounts = self.amounts(
             bytes: totals.bytes,
             wireBytes: totals.wireBytes,
