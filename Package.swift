@@ -153,7 +153,7 @@ let package = Package(
         ),
         .testTarget(
             name: "FerryFilesTests",
-            dependencies: ["FerryErrors", "FerryFiles", "CLinux"],
+            dependencies: ["FerryTestKit", "FerryErrors", "FerryFiles", "CLinux"],
             swiftSettings: house
         ),
         .testTarget(
