@@ -91,9 +91,10 @@ import Testing
     ]
 
     private func path(_ generator: inout SeededGenerator) -> [UInt8] {
-        var path: [UInt8] = []
-        for index in 0..<(1 + generator.below(4)) {
-            if index > 0 { path += "/".utf8 }
+        // Often below directories that have ignore files of their own.
+        var path = Tree.directories[max(0, generator.below(5) - 2)]
+        for _ in 0..<(1 + generator.below(4)) {
+            if !path.isEmpty { path += "/".utf8 }
             path += Self.names[generator.below(Self.names.count)].utf8
             if generator.oneIn(40) { path.append(0xFF) }
         }
