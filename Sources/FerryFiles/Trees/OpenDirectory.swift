@@ -63,6 +63,17 @@ package final class OpenDirectory: Sendable {
         }
     }
 
+    /// The directory of what lies somewhere beneath, and its name there.
+    /// - Parameter path: from here, without links on the way. It may be longer than the kernel takes.
+    /// - Throws: `invalidPath` for the empty path; `notFound`, `notADirectory`, `permission` and other mapped errors.
+    package func parent(of path: [UInt8]) throws(FerryError) -> (directory: OpenDirectory, name: [UInt8]) {
+        var directory = self
+        var components = path.split(separator: UInt8(ascii: "/")).map(Array.init)
+        guard let last = components.popLast() else { throw FerryError(.invalidPath, "a path names nothing") }
+        for component in components { directory = try directory.directory(component) }
+        return (directory, last)
+    }
+
     /// Opens a regular file in it, which must be one, and no link to one. Never waits, whatever lies there.
     /// - Throws: `notFound`, `notAFile`, `permission` and other mapped errors.
     package func file(_ name: [UInt8]) throws(FerryError) -> SourceFile {

@@ -17,6 +17,8 @@ final class TargetDirectory {
     var hasEnded = false
     /// Of the thing that was told last.
     var lastName: [UInt8] = []
+    /// Its mode now, if its owner took the right to change what is in it even from itself; nil if that was not done.
+    private var lockedMode: UInt32?
 
     init(
         _ directory: OpenDirectory,
@@ -29,11 +31,19 @@ final class TargetDirectory {
         self.isNew = isNew
         let info = try directory.info()
         self.device = info.device
+        self.lockedMode = info.isOurs && info.mode & 0o200 == 0 ? info.mode : nil
         // Who set up a directory so that its group is inherited wants that to stay.
         self.mode = mode & 0o1777 | info.mode & 0o2000
     }
 
     var isComplete: Bool { self.hasEnded && self.pending == 0 }
+
+    /// Asked before anything in it is changed; ``finish()`` gives it its mode again.
+    func willChange() throws(FerryError) {
+        guard let mode = self.lockedMode else { return }
+        self.lockedMode = nil
+        try self.directory.setMetadata(mode: mode | 0o200, modified: nil)
+    }
 
     /// Gives it its mode and time, where they are not as they should be.
     func finish() throws(FerryError) {

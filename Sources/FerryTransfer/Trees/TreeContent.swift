@@ -14,12 +14,6 @@ struct TreeContent {
 
     /// Less than this is read whole and compared, if at all; more is put together with what is here, in bytes.
     private static let assemblyLimit: UInt64 = 64 << 10
-    /// Files that become durable together: each is open until then.
-    private static let batchLimit = 1024
-    /// Bytes that become durable together: what a failed sync, or a loss of power, has to be sent again.
-    private static let batchBytes: UInt64 = 256 << 20
-    /// How long what has come whole may wait for more.
-    private static let batchAge = Duration.seconds(2)
     /// Directories that are open because files in them are on their way.
     private static let directoryLimit = 256
 
@@ -27,7 +21,6 @@ struct TreeContent {
     private let owner: String
     private let willWrite: TreeReceiver.WillWrite?
     private let blocks: BlockReceiver
-    private let publisher: TreePublisher
 
     /// Needed, and the content has not begun.
     private var expected = CircularBuffer<IncomingFile>()
@@ -40,16 +33,7 @@ struct TreeContent {
     /// Files of which chunks are wanted, in the order of their places in the tree's content.
     private var coming = CircularBuffer<IncomingFile>()
 
-    /// Whole, and to be published next.
-    private var batch: [TreePublisher.Action] = []
-    private var batchDirectories: [TargetDirectory] = []
-    private var batchPaths: [[UInt8]] = []
-    private var bytesInBatch: UInt64 = 0
-    private var batchStart: ContinuousClock.Instant?
-    /// Of what is being published.
-    private var publishing: (directories: [TargetDirectory], paths: [[UInt8]]) = ([], [])
-    /// One directory on each file system.
-    private var places: [UInt64: OpenDirectory] = [:]
+    private(set) var batch: TreeBatch
     /// Directories that were entered and have not got their metadata.
     private var openDirectories = 0
     private var openLevels = 0
@@ -66,7 +50,7 @@ struct TreeContent {
         self.top = top
         self.owner = owner
         self.willWrite = willWrite
-        self.publisher = TreePublisher(top: top)
+        self.batch = TreeBatch(top: top)
         let machine = ReceiveMachine(limits: limits, announcedSize: nil, repeats: .resent)
         self.blocks = BlockReceiver(machine: machine, limits: limits, window: window)
     }
@@ -75,24 +59,14 @@ struct TreeContent {
     var size: UInt64 { self.blocks.machine.size }
     /// Files that are needed and have not ended.
     var outstanding: Int { self.expected.count + (self.current == nil ? 0 : 1) }
-    /// Nothing more can be opened before something is published.
-    var isSaturated: Bool { self.batch.count >= Self.batchLimit && !self.publisher.isIdle }
-    /// Whether a batch had better be published now.
-    var isDue: Bool {
-        guard self.publisher.isIdle, !self.batch.isEmpty else { return false }
-        return self.batch.count >= Self.batchLimit || self.bytesInBatch >= Self.batchBytes || self.isHeldBack
-            || self.batchStart.map { .now - $0 > Self.batchAge } ?? false
-    }
     /// Nothing more is to be decided before some of what was is done.
     var isHeldBack: Bool {
         self.openDirectories - self.openLevels > Self.directoryLimit || self.order.count > 2 * WireConstants.itemWindow
     }
-    /// Something is being published.
-    var isBusy: Bool { !self.publisher.isIdle }
     /// What a cut transfer left is being looked through.
     var isLookedFor: Bool { self.naming.first?.isUndecided ?? false }
     /// All is published, though the last names may not be durable.
-    var isEmpty: Bool { self.batch.isEmpty && self.order.isEmpty && self.publisher.isIdle }
+    var isEmpty: Bool { self.batch.isEmpty && self.order.isEmpty }
 
     mutating func takeFailures() -> [(path: [UInt8], error: FerryError)] {
         defer { self.failures = [] }
@@ -106,7 +80,7 @@ struct TreeContent {
     mutating func entered(_ directory: TargetDirectory) {
         self.openDirectories += 1
         self.openLevels += 1
-        if self.places[directory.device] == nil { self.places[directory.device] = directory.directory }
+        self.batch.entered(directory)
     }
 
     mutating func ended(_ directory: TargetDirectory) {
@@ -133,9 +107,18 @@ struct TreeContent {
 
     /// Gives a file a further name, once those that are needed so far are there: it may be one of them.
     mutating func link(_ name: [UInt8], to first: [UInt8], in directory: TargetDirectory) {
+        // While nothing is on its way, what is here is what will be.
+        if self.isEmpty, self.isLinked(name, first, directory) { return }
         directory.pending += 1
         self.order.append(.link(name: name, first: first, directory))
         self.advance()
+    }
+
+    private func isLinked(_ name: [UInt8], _ first: [UInt8], _ directory: TargetDirectory) -> Bool {
+        guard !directory.isNew, let there = try? directory.directory.info(name),
+            let (parent, last) = try? self.top.parent(of: first), let file = try? parent.info(last)
+        else { return false }
+        return there.isSameFile(as: file)
     }
 
     private mutating func advance() {
@@ -143,11 +126,12 @@ struct TreeContent {
             switch next {
             case .file(let file): guard file.isDone else { return }
             case .link(let name, let first, let directory):
-                self.add(
+                let path = directory.directory.path(of: name)
+                // What goes wrong here goes wrong with the link as well.
+                try? directory.willChange()
+                self.batch.add(
                     .link(name: name, directory: directory.directory, first: first),
-                    directory,
-                    directory.directory.path(of: name),
-                    bytes: 0
+                    TreeBatch.Subject(directory: directory, path: path)
                 )
             }
             self.order.removeFirst()
@@ -215,14 +199,10 @@ struct TreeContent {
     ///
     /// - Throws: what syncing failed with.
     mutating func refresh() throws(FerryError) {
-        if let verdict = self.publisher.take() {
-            let (directories, paths) = self.publishing
-            self.publishing = ([], [])
-            for (place, error) in try verdict.get().enumerated() {
-                if let error { self.failures.append((paths[place], error)) }
-                directories[place].pending -= 1
-                self.finishIfComplete(directories[place])
-            }
+        for (subject, error) in try self.batch.take() {
+            if let error { self.failures.append((subject.path, error)) }
+            subject.directory.pending -= 1
+            self.finishIfComplete(subject.directory)
         }
     }
 
@@ -230,11 +210,11 @@ struct TreeContent {
     ///
     /// - Returns: whether it did something.
     mutating func proceed(_ sink: any FrameSink) throws(FerryError) -> Bool {
-        if self.isDue { self.publish(sink) }
+        self.publishIfDue(sink)
         var wants: [ChunkID] = []
         var decided = 0
         var read = 0
-        while read < FileReceiver.decisionStep, decided < WireConstants.namesPerFrame, !self.isSaturated,
+        while read < FileReceiver.decisionStep, decided < WireConstants.namesPerFrame, !self.batch.isSaturated,
             let file = self.naming.first
         {
             try self.prepare(file, sink)
@@ -340,7 +320,7 @@ struct TreeContent {
         }
         self.summary.bytes += UInt64(length)
         self.summary.wireBytes += UInt64(payload.readableBytes)
-        if self.isDue { self.publish(sink) }
+        self.publishIfDue(sink)
     }
 
     /// Writes neighbours, which may belong to several files.
@@ -384,6 +364,7 @@ struct TreeContent {
 
     private mutating func destination(of file: IncomingFile) throws(FerryError) -> TreeDestination {
         if let destination = file.destination { return destination }
+        try file.directory.willChange()
         let partial = try file.directory.directory.createPartial(file.name, owner: self.owner)
         let destination = TreeDestination(partial, willWrite: self.willWrite)
         file.destination = destination
@@ -407,7 +388,8 @@ struct TreeContent {
             file.assembly?.forgetOld()
             file.assembly = nil
             file.destination = nil
-            self.add(.file(destination.partial), file.directory, file.path, bytes: file.named)
+            let subject = TreeBatch.Subject(directory: file.directory, path: file.path)
+            self.batch.add(.file(destination.partial), subject, bytes: file.named)
             self.advance()
         } catch {
             self.giveUp(file, error)
@@ -435,31 +417,13 @@ struct TreeContent {
 
     // MARK: Publishing
 
-    private mutating func add(
-        _ action: TreePublisher.Action,
-        _ directory: TargetDirectory,
-        _ path: [UInt8],
-        bytes: UInt64
-    ) {
-        if self.batch.isEmpty { self.batchStart = .now }
-        self.batch.append(action)
-        self.batchDirectories.append(directory)
-        self.batchPaths.append(path)
-        self.bytesInBatch += bytes
+    /// Publishes what is whole, where that is due or others wait for it.
+    mutating func publishIfDue(_ sink: any FrameSink) {
+        if self.batch.isDue || self.isHeldBack { self.batch.publish(sink) }
     }
 
-    /// Publishes what is whole, unless something is being published.
-    ///
-    /// - Parameters:
-    ///   - sink: woken when it is done.
-    ///   - always: whether to sync although there is nothing to publish.
-    mutating func publish(_ sink: any FrameSink, always: Bool = false) {
-        guard self.publisher.isIdle, always || !self.batch.isEmpty else { return }
-        self.publisher.publish(self.batch, syncing: Array(self.places.values), sink: sink)
-        self.publishing = (self.batchDirectories, self.batchPaths)
-        (self.batch, self.batchDirectories, self.batchPaths) = ([], [], [])
-        (self.bytesInBatch, self.batchStart) = (0, nil)
-    }
+    /// Publishes what is whole.
+    mutating func publish(_ sink: any FrameSink, always: Bool = false) { self.batch.publish(sink, always: always) }
 
     /// - Returns: the digest of the recipe.
     mutating func endReceived(_ end: WireEnd) throws(FerryError) -> ChunkID {
@@ -471,14 +435,7 @@ struct TreeContent {
 
     /// Ends without the rest: what is whole is published.
     mutating func abandon(keeping: Bool) {
-        self.publisher.wait()
-        if keeping {
-            // What came of it is told to nobody: the next run finds the files in their places.
-            _ = self.publisher.publish(self.batch, syncing: Array(self.places.values))
-        } else {
-            for case .file(let file) in self.batch { file.discard() }
-        }
-        self.batch = []
+        self.batch.abandon(keeping: keeping)
         for file in Array(self.coming) + Array(self.naming) where !file.isGivenUp {
             file.assembly?.stop()
             file.destination?.abandon(keeping: keeping)

@@ -77,7 +77,7 @@ final class TreePublisher: Sendable {
             switch action {
             case .file(let file): try file.replaceTarget()
             case .link(let name, let directory, let first):
-                let (parent, last) = try self.open(first)
+                let (parent, last) = try self.top.parent(of: first)
                 try directory.makeHardLink(name, to: last, in: parent)
             }
             return nil
@@ -85,14 +85,5 @@ final class TreePublisher: Sendable {
             if case .file(let file) = action { file.discard() }
             return error
         }
-    }
-
-    /// The directory of a path from the top of the tree, and the name there. A path may be longer than the kernel takes.
-    private func open(_ path: [UInt8]) throws(FerryError) -> (OpenDirectory, [UInt8]) {
-        var directory = self.top
-        var components = path.split(separator: UInt8(ascii: "/")).map(Array.init)
-        guard let last = components.popLast() else { throw FerryError(.invalidPath, "a link to nothing") }
-        for component in components { directory = try directory.directory(component) }
-        return (directory, last)
     }
 }

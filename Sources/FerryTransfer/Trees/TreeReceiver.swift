@@ -79,7 +79,7 @@ package final class TreeReceiver {
     ///
     /// - Throws: `.violation`, `.limit` or `.integrity` for what the sender may not do, and what writing fails with.
     package func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
-        guard self.held.isEmpty, !self.content.isSaturated else { return self.held.append(frame) }
+        guard self.held.isEmpty, !self.content.batch.isSaturated else { return self.held.append(frame) }
         try self.take(frame, sink)
     }
 
@@ -116,7 +116,7 @@ package final class TreeReceiver {
         if self.isFinished { return .finished }
         try self.content.refresh()
         self.tell(sink)
-        if self.content.isSaturated {
+        if self.content.batch.isSaturated {
             self.content.publish(sink)
             return .working
         }
@@ -133,8 +133,8 @@ package final class TreeReceiver {
             return .more
         }
         if self.end != nil { return self.finish(sink) }
-        if self.content.isDue { self.content.publish(sink) }
-        let isBlocked = self.content.isBusy && self.content.isHeldBack
+        self.content.publishIfDue(sink)
+        let isBlocked = self.content.batch.isBusy && self.content.isHeldBack
         return isBlocked || self.content.isLookedFor ? .working : .waiting
     }
 
@@ -197,6 +197,7 @@ package final class TreeReceiver {
     private func failed(_ path: [UInt8], _ error: FerryError, _ sink: any FrameSink) {
         self.counts.failed += 1
         self.onEvent?(.failed(path, error))
-        if self.options.tellsPeer { sink.send(.problem(path: path, error)) }
+        // What the peer said itself it knows.
+        if self.options.tellsPeer, error.origin == .local { sink.send(.problem(path: path, error)) }
     }
 }

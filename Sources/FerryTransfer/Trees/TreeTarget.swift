@@ -45,16 +45,20 @@ final class TreeTarget {
             return .nothing
         }
         guard case .open(let directory) = level else {
+            guard self.levels.count <= TreeWalk.maximumDepth else {
+                throw FerryError(.limit, "the tree is more than \(TreeWalk.maximumDepth) directories deep")
+            }
             if item.kind == .directory { self.levels.append(.closed) }
             return .nothing
         }
         try Self.check(item.name, after: directory.lastName)
         directory.lastName = item.name
+        if let failure = item.failure {
+            if item.kind == .directory { self.levels.append(.closed) }
+            return .failed(directory.directory.path(of: item.name), failure)
+        }
         guard self.levels.count < TreeWalk.maximumDepth || item.kind != .directory else {
             throw FerryError(.limit, "the tree is more than \(TreeWalk.maximumDepth) directories deep")
-        }
-        if let failure = item.failure, item.kind != .directory {
-            return .failed(directory.directory.path(of: item.name), failure)
         }
         do throws(FerryError) {
             return try self.compare(item, in: directory)
@@ -133,6 +137,7 @@ final class TreeTarget {
                 return
             }
         }
+        try directory.willChange()
         try directory.directory.makeLink(item.name, text: item.target, modified: item.modified)
     }
 
@@ -144,16 +149,18 @@ final class TreeTarget {
     ) throws(FerryError) -> TargetDirectory {
         var here = here
         if let found = here, found.kind != .directory {
+            try parent.willChange()
             try parent.directory.remove(item.name, isDirectory: false)
             here = nil
         }
         if let here {
-            // Its owner may have taken that right away, also from us; it gets its mode when it ends.
-            if here.isOurs, here.mode & 0o700 != 0o700 {
-                try parent.directory.setMode(item.name, to: here.mode | 0o700)
+            // Its owner may have taken that right away, also from itself; it gets its mode when it ends.
+            if here.isOurs, here.mode & 0o500 != 0o500 {
+                try parent.directory.setMode(item.name, to: here.mode | 0o500)
             }
             return try self.enter(parent.directory.directory(item.name), item, isNew: false)
         }
+        try parent.willChange()
         guard let made = try parent.directory.makeDirectory(item.name) else {
             // Somebody made one in this moment.
             return try self.enter(parent.directory.directory(item.name), item, isNew: false)

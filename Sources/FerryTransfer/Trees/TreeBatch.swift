@@ -1,0 +1,91 @@
+import FerryErrors
+import FerryFiles
+import FerryProtocol
+
+/// What has come whole and is to become durable and visible together, and what is just becoming so.
+struct TreeBatch {
+    /// Files that become durable together: each is open until then.
+    private static let countLimit = 1024
+    /// Bytes that become durable together: what a failed sync, or a loss of power, has to be sent again.
+    private static let byteLimit: UInt64 = 256 << 20
+    /// How long what has come whole may wait for more.
+    private static let patience = Duration.seconds(2)
+
+    /// Whom an action is for.
+    struct Subject {
+        let directory: TargetDirectory
+        /// From the top of the tree.
+        let path: [UInt8]
+    }
+
+    private let publisher: TreePublisher
+    private var actions: [TreePublisher.Action] = []
+    private var subjects: [Subject] = []
+    private var bytes: UInt64 = 0
+    private var start: ContinuousClock.Instant?
+    /// Of what is being published.
+    private var publishing: [Subject] = []
+    /// One directory on each file system, opened before anything was written there.
+    private var places: [UInt64: OpenDirectory] = [:]
+
+    init(top: OpenDirectory) { self.publisher = TreePublisher(top: top) }
+
+    /// Something is being published.
+    var isBusy: Bool { !self.publisher.isIdle }
+    /// All is published, though the last names may not be durable.
+    var isEmpty: Bool { self.actions.isEmpty && !self.isBusy }
+    /// Nothing more can be taken before something is published.
+    var isSaturated: Bool { self.actions.count >= Self.countLimit && self.isBusy }
+    /// Whether it had better be published now.
+    var isDue: Bool {
+        guard !self.isBusy, !self.actions.isEmpty else { return false }
+        return self.actions.count >= Self.countLimit || self.bytes >= Self.byteLimit
+            || self.start.map { .now - $0 > Self.patience } ?? false
+    }
+
+    mutating func entered(_ directory: TargetDirectory) {
+        if self.places[directory.device] == nil { self.places[directory.device] = directory.directory }
+    }
+
+    mutating func add(_ action: TreePublisher.Action, _ subject: Subject, bytes: UInt64 = 0) {
+        if self.actions.isEmpty { self.start = .now }
+        self.actions.append(action)
+        self.subjects.append(subject)
+        self.bytes += bytes
+    }
+
+    /// Publishes what is whole, unless something is being published.
+    ///
+    /// - Parameters:
+    ///   - sink: woken when it is done.
+    ///   - always: whether to sync although there is nothing to publish.
+    mutating func publish(_ sink: any FrameSink, always: Bool = false) {
+        guard !self.isBusy, always || !self.actions.isEmpty else { return }
+        self.publisher.publish(self.actions, syncing: Array(self.places.values), sink: sink)
+        self.publishing = self.subjects
+        (self.actions, self.subjects, self.bytes, self.start) = ([], [], 0, nil)
+    }
+
+    /// What was published since the last call, and what could not be.
+    ///
+    /// - Throws: what syncing failed with: nothing of it is visible then.
+    mutating func take() throws(FerryError) -> [(subject: Subject, error: FerryError?)] {
+        guard let verdict = self.publisher.take() else { return [] }
+        defer { self.publishing = [] }
+        return Array(zip(self.publishing, try verdict.get())).map { ($0, $1) }
+    }
+
+    /// Ends without more to come.
+    ///
+    /// - Parameter keeping: whether what is whole is published.
+    mutating func abandon(keeping: Bool) {
+        self.publisher.wait()
+        if keeping {
+            // What came of it is told to nobody: the next run finds the files in their places.
+            _ = self.publisher.publish(self.actions, syncing: Array(self.places.values))
+        } else {
+            for case .file(let file) in self.actions { file.discard() }
+        }
+        (self.actions, self.subjects) = ([], [])
+    }
+}

@@ -1,0 +1,131 @@
+import FerryErrors
+import FerryFiles
+import FerryProtocol
+import FerryTestKit
+import FerryTransfer
+import FerryWire
+import Foundation
+import NIOCore
+import Testing
+
+/// A sender and a receiver of a tree in one thread, with the frames between them in memory.
+final class TreePair {
+    let sender: TreeSender
+    let receiver: TreeReceiver
+    let toReceiver = MemorySink()
+    let toSender = MemorySink()
+    private(set) var isFinished = false
+    private let failures = Failures()
+
+    private final class Failures: @unchecked Sendable { var paths: [String] = [] }
+
+    init(
+        _ source: String,
+        _ target: String,
+        options: TreeReceiver.Options = TreeReceiver.Options(),
+        limits: FrameLimits = FrameLimits(),
+        sourceCalls: SystemCalls = .real,
+        targetCalls: SystemCalls = .real
+    ) throws {
+        let failures = self.failures
+        let onEvent: TreeEvents = { event in
+            if case .failed(let path, let error) = event {
+                failures.paths.append("\(Escaping.escape(path)): \(error.code.rawValue)")
+            }
+        }
+        self.sender = TreeSender(
+            try RootDirectory(path: source, calls: sourceCalls).openTree(.root),
+            compression: .auto,
+            limits: limits
+        )
+        self.receiver = TreeReceiver(
+            try RootDirectory(path: target, calls: targetCalls).openTree(.root),
+            options: options,
+            limits: limits,
+            onEvent: onEvent
+        )
+    }
+
+    /// What could not be transferred: path and reason, sorted.
+    var failedPaths: [String] { self.failures.paths.sorted() }
+
+    /// Runs to the end in an order that chance decides; a side that throws is told so, as it would be.
+    func run(_ generator: inout SeededGenerator) throws {
+        do {
+            try self.move(&generator)
+        } catch let error as FerryError {
+            self.receiver.abandoned(error)
+            throw error
+        }
+    }
+
+    private func move(_ generator: inout SeededGenerator) throws {
+        while !self.isFinished {
+            var isMoving = false
+            for _ in 0..<generator.below(5) { isMoving = try self.senderProceeds() || isMoving }
+            for _ in 0..<generator.below(7) { isMoving = try self.deliver() || isMoving }
+            for _ in 0..<generator.below(7) { isMoving = try self.answer() || isMoving }
+            guard !isMoving, !self.isFinished else { continue }
+            if try self.deliver() || self.answer() || self.senderProceeds() || self.isFinished { continue }
+            try #require(self.toSender.awaitWake(), "both sides wait")
+            try self.receiverProceeds()
+        }
+    }
+
+    private func senderProceeds() throws -> Bool {
+        let before = self.toReceiver.frames.count
+        let progress = try self.sender.proceed(sink: self.toReceiver)
+        for frame in self.toReceiver.frames.dropFirst(before) { _ = try frame.encoded() }
+        self.isFinished = progress == .finished
+        return progress == .more || self.toReceiver.frames.count > before
+    }
+
+    private func deliver() throws -> Bool {
+        guard let frame = self.toReceiver.frames.popFirst() else { return false }
+        try self.receiver.received(frame, sink: self.toSender)
+        try self.receiverProceeds()
+        return true
+    }
+
+    private func receiverProceeds() throws {
+        while try self.receiver.proceed(sink: self.toSender) == .more {}
+    }
+
+    private func answer() throws -> Bool {
+        guard let frame = self.toSender.frames.popFirst() else { return false }
+        _ = try frame.encoded()
+        try self.sender.received(frame)
+        return true
+    }
+}
+
+/// A directory of a test with a source and a target in it.
+final class TreeScratch {
+    let path: String
+    var source: String { self.path + "/source" }
+    var target: String { self.path + "/target" }
+
+    init() throws {
+        self.path = NSTemporaryDirectory() + "ferry-tree-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: self.target, withIntermediateDirectories: true)
+    }
+
+    deinit {
+        // Directories without a right to write are part of what is tested.
+        try? Process.run(URL(fileURLWithPath: "/bin/chmod"), arguments: ["-R", "u+rwx", self.path]).waitUntilExit()
+        // Its paths may be longer than the kernel takes.
+        try? Process.run(URL(fileURLWithPath: "/bin/rm"), arguments: ["-rf", self.path]).waitUntilExit()
+    }
+
+    func makeSource() throws {
+        try FileManager.default.createDirectory(atPath: self.source, withIntermediateDirectories: true)
+    }
+
+    func write(_ path: String, _ text: String) throws {
+        let url = URL(fileURLWithPath: self.path + "/" + path)
+        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: url)
+    }
+
+    func read(_ path: String) -> String? { try? String(contentsOfFile: self.path + "/" + path, encoding: .utf8) }
+}

@@ -1,0 +1,165 @@
+import FerryErrors
+import FerryFiles
+import FerryProtocol
+import FerryTestKit
+import FerryTransfer
+import FerryWire
+import Foundation
+import Glibc
+import Testing
+
+/// Whole trees from one directory to another, in every order that the two sides may come to act in.
+@Suite struct TreeTransferTests {
+    private func transfer(
+        _ scratch: TreeScratch,
+        _ generator: inout SeededGenerator,
+        options: TreeReceiver.Options = TreeReceiver.Options(),
+        limits: FrameLimits = FrameLimits()
+    ) throws -> TreePair {
+        let pair = try TreePair(scratch.source, scratch.target, options: options, limits: limits)
+        try pair.run(&generator)
+        return pair
+    }
+
+    @Test func anyTreeArrivesExactlyAndASecondRunTouchesNothing() throws {
+        try withFreshSeed { generator in
+            for _ in 0..<Soak.count(8, soak: 400) {
+                let scratch = try TreeScratch()
+                TreeFixture.make(scratch.source, entries: 4 + generator.below(120), &generator)
+                let limits = FrameLimits(nameWindow: generator.oneIn(2) ? 16 : 4096)
+                let first = try self.transfer(scratch, &generator, limits: limits)
+                #expect(first.failedPaths.isEmpty, "\(first.failedPaths)")
+                #expect(try TreeFixture.differences(scratch.source, scratch.target) == "")
+                let before = TreeFixture.fingerprint(scratch.target)
+                let second = try self.transfer(scratch, &generator)
+                #expect(second.sender.summary.tree?.changed == 0)
+                #expect(second.sender.summary.wireBytes == 0)
+                let touched = Set(TreeFixture.fingerprint(scratch.target)).symmetricDifference(before)
+                #expect(touched == [])
+            }
+        }
+    }
+
+    @Test func aTreeOverAnotherOneLeavesWhatIsOnlyThere() throws {
+        try withFreshSeed { generator in
+            for _ in 0..<Soak.count(4, soak: 200) {
+                let scratch = try TreeScratch()
+                TreeFixture.make(scratch.source, entries: 60, &generator)
+                _ = try self.transfer(scratch, &generator)
+                try scratch.write("target/only here/file", "stays")
+                // Each file gets another time and a byte more, or only another time.
+                let files = try FileManager.default.subpathsOfDirectory(atPath: scratch.source).sorted()
+                for name in files {
+                    let path = scratch.source + "/" + name
+                    guard TreeFixture.isFile(path), let data = FileManager.default.contents(atPath: path) else { continue }
+                    if generator.oneIn(2) { TreeFixture.write(path, Array(data) + [7]) }
+                }
+                let again = try self.transfer(scratch, &generator)
+                #expect(again.failedPaths.isEmpty)
+                #expect(scratch.read("target/only here/file") == "stays")
+                try FileManager.default.removeItem(atPath: scratch.target + "/only here")
+                // The top's time is that of before the removal.
+                let differences = try TreeFixture.differences(scratch.source, scratch.target)
+                #expect(differences == "" || differences == ".d..t...... ./\n")
+            }
+        }
+    }
+
+    @Test func whatWasOnlyTouchedDoesNotTravel() throws {
+        var generator = SeededGenerator(seed: 1)
+        let scratch = try TreeScratch()
+        try scratch.makeSource()
+        TreeFixture.write(scratch.source + "/small", generator.bytes(5000))
+        TreeFixture.write(scratch.source + "/large", generator.bytes(3 << 20))
+        _ = try self.transfer(scratch, &generator)
+        for name in ["small", "large"] { TreeFixture.setTime(scratch.source + "/" + name, seconds: 1, nanoseconds: 2) }
+        let again = try self.transfer(scratch, &generator)
+        #expect(again.sender.summary.tree?.changed == 2)
+        #expect(again.sender.summary.wireBytes == 0)
+        #expect(try TreeFixture.differences(scratch.source, scratch.target) == "")
+    }
+
+    @Test func aChecksumFindsWhatSizeAndTimeHide() throws {
+        var generator = SeededGenerator(seed: 2)
+        let scratch = try TreeScratch()
+        try scratch.write("source/file", "one")
+        try scratch.write("target/file", "two")
+        for path in [scratch.source, scratch.target] { TreeFixture.setTime(path + "/file", seconds: 1_000_000_000) }
+        _ = try self.transfer(scratch, &generator)
+        #expect(scratch.read("target/file") == "two")
+        var options = TreeReceiver.Options()
+        options.comparesContent = true
+        _ = try self.transfer(scratch, &generator, options: options)
+        #expect(scratch.read("target/file") == "one")
+    }
+
+    @Test func aFileTakesThePlaceOfALinkAndADirectoryThatOfAFile() throws {
+        var generator = SeededGenerator(seed: 3)
+        let scratch = try TreeScratch()
+        try scratch.write("source/was a link", "file")
+        try scratch.write("source/was a file/inside", "x")
+        try scratch.write("source/was a link to a directory/inside", "y")
+        try scratch.write("outside/inside", "untouched")
+        try scratch.write("outside/file", "untouched")
+        try scratch.write("target/was a file", "old")
+        #expect(symlink("../outside/file", scratch.target + "/was a link") == 0)
+        #expect(symlink("../outside", scratch.target + "/was a link to a directory") == 0)
+        let pair = try self.transfer(scratch, &generator)
+        #expect(pair.failedPaths.isEmpty)
+        #expect(try TreeFixture.differences(scratch.source, scratch.target) == "")
+        #expect(scratch.read("outside/inside") == "untouched" && scratch.read("outside/file") == "untouched")
+    }
+
+    @Test func aFileInThePlaceOfADirectoryIsNamedAndTheRestGoesOn() throws {
+        var generator = SeededGenerator(seed: 4)
+        let scratch = try TreeScratch()
+        try scratch.write("source/taken", "a file")
+        try scratch.write("source/z", "the rest")
+        try scratch.write("target/taken/inside", "stays")
+        let pair = try self.transfer(scratch, &generator)
+        #expect(pair.failedPaths == ["taken: not-a-file"])
+        #expect(pair.receiver.summary.tree?.failed == 1)
+        #expect(scratch.read("target/taken/inside") == "stays")
+        #expect(scratch.read("target/z") == "the rest")
+    }
+
+    @Test(arguments: [TreeWalk.maximumDepth - 1, TreeWalk.maximumDepth]) func aTreeMayBeDeep(_ depth: Int) throws {
+        var generator = SeededGenerator(seed: 5)
+        let scratch = try TreeScratch()
+        try scratch.makeSource()
+        // Its paths are far longer than the kernel takes.
+        #expect(self.nest(scratch.source, depth) == depth)
+        let pair = try self.transfer(scratch, &generator)
+        #expect(self.depth(scratch.target) == min(depth, TreeWalk.maximumDepth - 1))
+        #expect(pair.failedPaths.count == (depth < TreeWalk.maximumDepth ? 0 : 1))
+        // The one that is too deep is named.
+        #expect(pair.sender.summary.tree?.failed == (depth < TreeWalk.maximumDepth ? 0 : 1))
+    }
+
+    private static let longName = String(repeating: "d", count: 100)
+
+    private func nest(_ path: String, _ depth: Int) -> Int {
+        var directory = open(path, O_RDONLY | O_DIRECTORY)
+        var done = 0
+        while done < depth, mkdirat(directory, Self.longName, 0o755) == 0 {
+            let next = openat(directory, Self.longName, O_RDONLY | O_DIRECTORY)
+            close(directory)
+            directory = next
+            done += 1
+        }
+        close(directory)
+        return done
+    }
+
+    private func depth(_ path: String) -> Int {
+        var directory = open(path, O_RDONLY | O_DIRECTORY)
+        var done = 0
+        while case let next = openat(directory, Self.longName, O_RDONLY | O_DIRECTORY), next >= 0 {
+            close(directory)
+            directory = next
+            done += 1
+        }
+        close(directory)
+        return done
+    }
+}
