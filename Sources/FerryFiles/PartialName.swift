@@ -34,6 +34,8 @@ enum PartialName {
     static func open(_ name: [CChar], in directory: Int32, calls: SystemCalls) throws(Errno) -> Opened {
         for _ in 0..<self.maximumAttempts {
             do throws(Errno) {
+                // Most names are new.
+                if let made = try self.make(name, directory, calls, isResumable: true) { return made }
                 let file = try calls.openat2(directory, name, flags: self.flags, resolve: .beneathWithoutLinks)
                 switch try self.lock(file.raw, name, directory, calls) {
                 case .ours(let size):
@@ -44,8 +46,7 @@ enum PartialName {
                 }
             } catch {
                 switch error.code {
-                case ENOENT:
-                    if let made = try self.make(name, directory, calls, isResumable: true) { return made }
+                case ENOENT: continue
                 // Killed just before its renaming it had the mode of its target, and was whole; who may not write to it may
                 // still remove it.
                 case EACCES where self.isThere(name, directory, calls):

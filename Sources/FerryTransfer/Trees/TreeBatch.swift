@@ -1,11 +1,18 @@
 import FerryErrors
 import FerryFiles
 import FerryProtocol
+import Synchronization
 
 /// What has come whole and is to become durable and visible together, and what is just becoming so.
 struct TreeBatch {
-    /// Files that become durable together: each is open until then.
-    private static let countLimit = 1024
+    /// Files that become durable together, where the process may have so many open: each is, until then, and as many again
+    /// may wait meanwhile.
+    private static let mostFiles = 4096
+    private static let leastFiles = 64
+    /// Files of all transfers of this process that wait to become durable.
+    private static let waiting = Atomic<Int>(0)
+    /// Of the files that the process may have open, the part that may wait.
+    private static let allowed = OpenFiles.limit / 2
     /// Bytes that become durable together: what a failed sync, or a loss of power, has to be sent again.
     private static let byteLimit: UInt64 = 256 << 20
     /// How long what has come whole may wait for more.
@@ -35,11 +42,15 @@ struct TreeBatch {
     /// All is published, though the last names may not be durable.
     var isEmpty: Bool { self.actions.isEmpty && !self.isBusy }
     /// Nothing more can be taken before something is published.
-    var isSaturated: Bool { self.actions.count >= Self.countLimit && self.isBusy }
+    var isSaturated: Bool { self.isFull && self.isBusy }
+    private var isFull: Bool {
+        guard self.actions.count < Self.mostFiles else { return true }
+        return self.actions.count >= Self.leastFiles && Self.waiting.load(ordering: .relaxed) >= Self.allowed
+    }
     /// Whether it had better be published now.
     var isDue: Bool {
         guard !self.isBusy, !self.actions.isEmpty else { return false }
-        return self.actions.count >= Self.countLimit || self.bytes >= Self.byteLimit
+        return self.isFull || self.bytes >= Self.byteLimit
             || self.start.map { .now - $0 > Self.patience } ?? false
     }
 
@@ -51,6 +62,7 @@ struct TreeBatch {
         if self.actions.isEmpty { self.start = .now }
         self.actions.append(action)
         self.subjects.append(subject)
+        Self.waiting.add(1, ordering: .relaxed)
         self.bytes += bytes
     }
 
@@ -71,7 +83,7 @@ struct TreeBatch {
     /// - Throws: what syncing failed with: nothing of it is visible then.
     mutating func take() throws(FerryError) -> [(subject: Subject, error: FerryError?)] {
         guard let verdict = self.publisher.take() else { return [] }
-        defer { self.publishing = [] }
+        defer { Self.forget(&self.publishing) }
         return Array(zip(self.publishing, try verdict.get())).map { ($0, $1) }
     }
 
@@ -86,6 +98,13 @@ struct TreeBatch {
         } else {
             for case .file(let file) in self.actions { file.discard() }
         }
-        (self.actions, self.subjects) = ([], [])
+        self.actions = []
+        Self.forget(&self.subjects)
+        Self.forget(&self.publishing)
+    }
+
+    private static func forget(_ subjects: inout [Subject]) {
+        self.waiting.subtract(subjects.count, ordering: .relaxed)
+        subjects = []
     }
 }
