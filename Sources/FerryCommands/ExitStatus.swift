@@ -17,6 +17,8 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
     case refused = 6
     /// Bytes are not what their digest says.
     case integrity = 7
+    /// More would be deleted than `--max-delete` allows: nothing was deleted, the rest is done.
+    case tooManyDeletions = 8
     /// The command line or the configuration is wrong; also what the argument parser ends with (EX_USAGE).
     case usage = 64
     /// It was interrupted: 128 and SIGINT, as shells count.
@@ -45,6 +47,7 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
         case (.authentication, _), (.wrongPin, _): self = .authentication
         case (.connection, _), (.timeout, _), (.shuttingDown, _), (.violation, _), (.limit, .local): self = .connection
         case (.integrity, _): self = .integrity
+        case (.tooManyDeletions, _): self = .tooManyDeletions
         case (.cancelled, .local): self = .cancelled
         // The peer gave up on us; nobody pressed a key here.
         case (.cancelled, .remote): self = .connection
@@ -64,6 +67,7 @@ package enum ExitStatus: Int32, Sendable, CaseIterable {
         case .connection: "the peer could not be reached, was lost, timed out, is shutting down or broke the protocol"
         case .refused: "the peer refused or failed: not found, no grant, read-only, busy, no space there"
         case .integrity: "data or digests differ between the two ends"
+        case .tooManyDeletions: "more would be deleted than --max-delete allows: nothing was deleted; all else is done"
         case .usage: "the command line or the configuration is wrong; nothing was done"
         case .cancelled: "cancelled from the keyboard or by a signal; nothing is half"
         }

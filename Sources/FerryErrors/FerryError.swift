@@ -26,6 +26,7 @@ package struct FerryError: Error, Sendable {
         package static let tooLarge = Code(rawValue: "too-large")
         package static let sourceChanged = Code(rawValue: "source-changed")
         package static let busy = Code(rawValue: "busy")
+        package static let tooManyDeletions = Code(rawValue: "too-many-deletions")
         // Accounts and state.
         package static let authentication = Code(rawValue: "authentication")
         package static let denied = Code(rawValue: "denied")

@@ -69,6 +69,8 @@ package struct TreeCounts: Sendable, Equatable {
     package var files = 0
     package var changed = 0
     package var failed = 0
+    /// Things that were removed, or would be.
+    package var deleted = 0
 
     package init() {}
 }

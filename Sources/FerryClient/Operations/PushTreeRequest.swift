@@ -13,7 +13,7 @@ package final class PushTreeRequest: FrameOperation {
         case sending(TreeSender)
     }
 
-    private let top: OpenDirectory
+    private let walk: TreeWalk
     private let path: Data
     private let options: WireTreeOptions
     private let makeParents: Bool
@@ -23,7 +23,7 @@ package final class PushTreeRequest: FrameOperation {
     private var state = State.new
 
     /// - Parameters:
-    ///   - top: of the tree.
+    ///   - walk: through the tree.
     ///   - path: share, slash and path of the directory that gets its content.
     ///   - options: how the trees are compared.
     ///   - makeParents: whether missing directories above it are made.
@@ -31,7 +31,7 @@ package final class PushTreeRequest: FrameOperation {
     ///   - limits: what the daemon announced.
     ///   - onEvent: told what happens to which file.
     package init(
-        _ top: OpenDirectory,
+        _ walk: TreeWalk,
         path: Data,
         options: WireTreeOptions,
         makeParents: Bool,
@@ -39,7 +39,7 @@ package final class PushTreeRequest: FrameOperation {
         limits: FrameLimits,
         onEvent: @escaping TreeEvents
     ) {
-        self.top = top
+        self.walk = walk
         self.path = path
         self.options = options
         self.makeParents = makeParents
@@ -61,7 +61,7 @@ package final class PushTreeRequest: FrameOperation {
         case (.failure(let failure), _): throw FerryError(peer: failure)
         case (.ready, .asked):
             let sender = TreeSender(
-                self.top,
+                self.walk,
                 compression: self.compression,
                 limits: self.limits,
                 onEvent: self.onEvent

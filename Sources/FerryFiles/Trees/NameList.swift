@@ -27,6 +27,16 @@ package struct NameList: Sendable {
         }
     }
 
+    /// Whether a name is in the list, which is sorted.
+    package func contains(_ name: [UInt8]) -> Bool {
+        var (low, high) = (0, self.starts.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle].lexicographicallyPrecedes(name) { low = middle + 1 } else { high = middle }
+        }
+        return low < self.starts.count && self[low] == name
+    }
+
     /// One name, without its NUL.
     package subscript(index: Int) -> [UInt8] {
         let start = self.starts[index]

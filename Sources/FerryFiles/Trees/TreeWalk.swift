@@ -33,22 +33,39 @@ package final class TreeWalk {
         /// Nil for one that could not be read.
         let directory: OpenDirectory?
         let names: NameList
+        let filter: FilterLevel?
         var next = 0
     }
 
     private let top: OpenDirectory
+    private let filter: TreeFilter
+    /// The file system that is not left; nil where others are entered.
+    private var device: UInt64?
+    private let staysOnFileSystem: Bool
     private var levels: [Level] = []
     private var hasBegun = false
 
-    package init(_ top: OpenDirectory) { self.top = top }
+    /// - Parameters:
+    ///   - top: of the tree.
+    ///   - filter: which entries take part.
+    ///   - staysOnFileSystem: whether directories on other file systems are told, and not entered.
+    package init(_ top: OpenDirectory, filter: TreeFilter = TreeFilter(), staysOnFileSystem: Bool = false) {
+        self.top = top
+        self.filter = filter
+        self.staysOnFileSystem = staysOnFileSystem
+    }
 
     /// The next step; nil once the top has ended.
-    /// - Throws: mapped errors if the top itself cannot be read. What fails below is told with its entry.
+    /// - Throws: mapped errors if the top itself cannot be read, `configuration` for a bad `.ferryignore`. What else fails below
+    ///   is told with its entry.
     package func next() throws(FerryError) -> Step? {
         guard self.hasBegun else {
             self.hasBegun = true
             let info = try self.top.info()
-            self.levels = [Level(directory: self.top, names: try self.top.names())]
+            if self.staysOnFileSystem { self.device = info.device }
+            let names = try self.names(of: self.top)
+            let filter = try self.filter.top(ignoreFile: self.top.ignoreFile(names, self.filter))
+            self.levels = [Level(directory: self.top, names: names, filter: filter)]
             return .entry(TreeEntry(directory: self.top, name: [], info: info, opened: self.top))
         }
         while let level = self.levels.last {
@@ -57,13 +74,17 @@ package final class TreeWalk {
                 return .end
             }
             self.levels[self.levels.count - 1].next += 1
-            if let entry = self.entry(level.names[level.next], in: directory) { return .entry(entry) }
+            if let entry = try self.entry(level.names[level.next], in: directory, level.filter) { return .entry(entry) }
         }
         return nil
     }
 
     /// Looks at an entry, and enters it if it is a directory; nil if it is gone.
-    private func entry(_ name: [UInt8], in directory: OpenDirectory) -> TreeEntry? {
+    private func entry(
+        _ name: [UInt8],
+        in directory: OpenDirectory,
+        _ filter: FilterLevel?
+    ) throws(FerryError) -> TreeEntry? {
         let info: FileInfo
         do throws(FerryError) {
             guard let found = try directory.info(name) else { return nil }
@@ -71,22 +92,24 @@ package final class TreeWalk {
         } catch {
             return TreeEntry(directory: directory, name: name, info: .unknown, failure: error)
         }
+        if let filter, filter.excludes(name, info) { return nil }
         var entry = TreeEntry(directory: directory, name: name, info: info)
         do throws(FerryError) {
             switch info.kind {
-            case .directory: try self.enter(&entry)
+            case .directory: try self.enter(&entry, filter)
             case .symlink: entry.linkText = try directory.linkText(name)
             case .file, .other: break
             }
         } catch {
             if error.code == .notFound { return nil }
+            if error.code == .configuration { throw error }
             entry.failure = error
-            if info.kind == .directory { self.levels.append(Level(directory: nil, names: NameList())) }
+            if info.kind == .directory { self.levels.append(Level(directory: nil, names: NameList(), filter: nil)) }
         }
         return entry
     }
 
-    private func enter(_ entry: inout TreeEntry) throws(FerryError) {
+    private func enter(_ entry: inout TreeEntry, _ filter: FilterLevel?) throws(FerryError) {
         guard self.levels.count < Self.maximumDepth else {
             throw FerryError(
                 .tooLarge,
@@ -94,8 +117,52 @@ package final class TreeWalk {
             )
         }
         let opened = try entry.directory.directory(entry.name)
-        let names = try opened.names()
+        let isElsewhere = self.device.map { $0 != entry.info.device } ?? false
+        let names = isElsewhere ? NameList() : try self.names(of: opened)
+        let level = try filter?.entering(
+            entry.name,
+            ignoreFile: opened.ignoreFile(names, self.filter),
+            named: Escaping.escape(opened.path(of: IgnoreFile.name))
+        )
         entry.opened = opened
-        self.levels.append(Level(directory: opened, names: names))
+        self.levels.append(Level(directory: opened, names: names, filter: level))
+    }
+
+    /// What is in a directory; of a cache only its tag.
+    private func names(of directory: OpenDirectory) throws(FerryError) -> NameList {
+        let names = try directory.names()
+        guard self.filter.skipsCacheDirectories, names.contains(CacheDirectory.tagName) else { return names }
+        let beginning = try? directory.readSmall(CacheDirectory.tagName, limit: CacheDirectory.signature.count)
+        guard let beginning, CacheDirectory.isTag(beginning) else { return names }
+        var tag = NameList()
+        tag.append(CacheDirectory.tagName)
+        return tag
+    }
+}
+
+extension OpenDirectory {
+    /// The content of the `.ferryignore` in it; nil if there is none, or none counts.
+    /// - Parameters:
+    ///   - names: of what is in it.
+    ///   - filter: of the command.
+    /// - Throws: what reading it fails with; one byte past the limit is enough to be refused.
+    package func ignoreFile(_ names: NameList, _ filter: TreeFilter) throws(FerryError) -> [UInt8]? {
+        guard filter.readsIgnoreFiles, names.contains(IgnoreFile.name) else { return nil }
+        do throws(FerryError) {
+            return try self.readSmall(IgnoreFile.name, limit: IgnoreFile.maximumSize + 1)
+        } catch  where error.code == .notFound || error.code == .notAFile || error.code == .denied {
+            return nil
+        }
+    }
+
+    /// The first bytes of a file, at most `limit`.
+    func readSmall(_ name: [UInt8], limit: Int) throws(FerryError) -> [UInt8] {
+        let file = try self.file(name)
+        var bytes = [UInt8](repeating: 0, count: min(limit, Int(clamping: file.info.size) + 1))
+        var span = bytes.mutableSpan
+        let count = unsafe try span.withUnsafeMutableBytes { buffer throws(FerryError) in
+            unsafe try file.read(into: buffer, at: 0)
+        }
+        return Array(bytes.prefix(count))
     }
 }

@@ -35,7 +35,11 @@ final class PullTreeOperation: FrameOperation {
         var limits = self.peerLimits
         limits.blockWindow = min(limits.blockWindow, self.access.limits.blockWindow)
         self.sender = TreeSender(
-            try location.root.openTree(location.path),
+            TreeWalk(
+                try location.root.openTree(location.path),
+                filter: try TreeFilter(self.request.options.filter),
+                staysOnFileSystem: self.request.options.filter.oneFileSystem
+            ),
             compression: compression,
             limits: limits
         )

@@ -32,13 +32,19 @@ final class PushTreeOperation: FrameOperation {
         let found = try self.access.locate(self.request.path, .write, allowRoot: true)
         let location = found.path.isRoot ? found : try found.followingLink()
         let roots = self.access.services.roots
+        let wish = self.request.options
         try roots.checkSpace(location, for: 0)
-        try location.root.makeDirectory(location.path, parents: self.request.makeParents)
+        if !wish.dryRun { try location.root.makeDirectory(location.path, parents: self.request.makeParents) }
         var options = TreeReceiver.Options()
         options.mayRead = location.granted.contains(.read)
-        options.comparesContent = self.request.options.checksum
+        options.comparesContent = wish.checksum
         options.owner = self.access.user.text
         options.tellsPeer = true
+        options.filter = try TreeFilter(wish.filter)
+        options.deletes = wish.delete
+        options.maxDelete = wish.hasMaxDelete ? wish.maxDelete : nil
+        options.isDryRun = wish.dryRun
+        options.reports = wish.report
         let (session, announced) = (self.access.session, self.access.limits.blockWindow)
         self.receiver = TreeReceiver(
             try location.root.openTree(location.path),

@@ -4,8 +4,8 @@ import FerryFiles
 /// A directory of a tree that is being received.
 final class TargetDirectory {
     let directory: OpenDirectory
-    /// Permission bits and time that it gets when nothing more is put into it; nil for the top of a share, which stays.
-    private let mode: UInt32
+    /// Permission bits and time that it gets when nothing more is put into it; nil if nothing is to be changed.
+    private let mode: UInt32?
     private let modified: Timestamp
     /// Nothing was in it before.
     let isNew: Bool
@@ -17,26 +17,50 @@ final class TargetDirectory {
     var hasEnded = false
     /// Of the thing that was told last.
     var lastName: [UInt8] = []
+    /// What is in it, sorted, where it must be known what is only here; and the first that was not compared.
+    private var names: NameList?
+    private var nextName = 0
     /// Its mode now, if its owner took the right to change what is in it even from itself; nil if that was not done.
     private var lockedMode: UInt32?
 
     init(
         _ directory: OpenDirectory,
-        mode: UInt32,
+        mode: UInt32?,
         modified: Timestamp,
-        isNew: Bool
+        isNew: Bool,
+        findsOthers: Bool
     ) throws(FerryError) {
         self.directory = directory
         self.modified = modified
         self.isNew = isNew
+        if findsOthers, !isNew { self.names = try directory.names() }
         let info = try directory.info()
         self.device = info.device
         self.lockedMode = info.isOurs && info.mode & 0o200 == 0 ? info.mode : nil
         // Who set up a directory so that its group is inherited wants that to stay.
-        self.mode = mode & 0o1777 | info.mode & 0o2000
+        self.mode = mode.map { $0 & 0o1777 | info.mode & 0o2000 }
     }
 
     var isComplete: Bool { self.hasEnded && self.pending == 0 }
+
+    /// Names of what is here and was not told.
+    ///
+    /// - Parameter name: the next that is told; nil once all were.
+    /// - Returns: those before it that were not returned before.
+    func others(before name: [UInt8]?) -> [[UInt8]] {
+        guard let names = self.names else { return [] }
+        var others: [[UInt8]] = []
+        while self.nextName < names.count {
+            let here = names[self.nextName]
+            if let name, !here.lexicographicallyPrecedes(name) {
+                if here == name { self.nextName += 1 }
+                break
+            }
+            others.append(here)
+            self.nextName += 1
+        }
+        return others
+    }
 
     /// Asked before anything in it is changed; ``finish()`` gives it its mode again.
     func willChange() throws(FerryError) {
@@ -47,9 +71,10 @@ final class TargetDirectory {
 
     /// Gives it its mode and time, where they are not as they should be.
     func finish() throws(FerryError) {
+        guard let mode = self.mode else { return }
         let info = try self.directory.info()
         try self.directory.setMetadata(
-            mode: info.mode == self.mode ? nil : self.mode,
+            mode: info.mode == mode ? nil : mode,
             modified: info.modified == self.modified ? nil : self.modified
         )
     }

@@ -7,6 +7,8 @@ package enum TreeEvent: Sendable {
     case sized(UInt64)
     /// Something could not be transferred: its path from the top of the tree, and why. The rest goes on.
     case failed([UInt8], FerryError)
+    /// Something is changed, or would be.
+    case changed(TreeChange)
     case progressed(TransferSummary)
 }
 

@@ -22,13 +22,24 @@ package final class TreeReceiver {
         package var comparesContent = false
         /// Whose partial files are found again.
         package var owner = ""
-        /// Whether the sender is told what could not be done.
+        /// Whether the sender is told what could not be done, and what is reported.
         package var tellsPeer = false
+        /// Whether each change is reported.
+        package var reports = false
+        /// Whether nothing is changed.
+        package var isDryRun = false
+        /// Whether what is only here is removed in the end.
+        package var deletes = false
+        /// If that were more things than these, none is.
+        package var maxDelete: UInt64?
+        /// What it leaves out is not removed.
+        package var filter = TreeFilter()
 
         package init() {}
     }
 
     private let options: Options
+    private let top: OpenDirectory
     private let target: TreeTarget
     private var content: TreeContent
     private let onEvent: TreeEvents?
@@ -36,6 +47,15 @@ package final class TreeReceiver {
     /// Frames that came while no more files could be opened, in order; the windows bound them.
     private var held = CircularBuffer<Frame>()
     private var isLast = false
+    private var deletion: TreeDeletion?
+    /// Changes that are to be told to the peer.
+    private var changes: [TreeChange] = []
+    /// Something of the source could not be read: nothing is removed.
+    private var lacksSource = false
+    /// What could not be removed.
+    private var undeleted: [([UInt8], FerryError)] = []
+    /// Why nothing was removed.
+    private var refusal: FerryError?
     private var end: (digest: ChunkID, size: UInt64, isSynced: Bool)?
     package private(set) var isFinished = false
     package var summary: TransferSummary {
@@ -64,6 +84,7 @@ package final class TreeReceiver {
         onEvent: TreeEvents? = nil
     ) {
         self.options = options
+        self.top = top
         self.target = TreeTarget(top, options: options)
         self.content = TreeContent(
             top: top,
@@ -132,7 +153,7 @@ package final class TreeReceiver {
             try self.decideItems(sink)
             return .more
         }
-        if self.end != nil { return self.finish(sink) }
+        if self.end != nil { return try self.finish(sink) }
         self.content.publishIfDue(sink)
         let isBlocked = self.content.batch.isBusy && self.content.isHeldBack
         return isBlocked || self.content.isLookedFor ? .working : .waiting
@@ -142,6 +163,8 @@ package final class TreeReceiver {
     ///
     /// - Parameter error: why.
     package func abandoned(_ error: FerryError) {
+        // All is in place, and only the deletion was refused.
+        guard self.refusal == nil else { return }
         self.content.abandon(keeping: error.keepsPartialFiles)
     }
 
@@ -152,6 +175,8 @@ package final class TreeReceiver {
         while decided < 512, !self.content.isHeldBack, let item = self.undecided.popFirst() {
             let decision = try self.target.decide(item)
             if item.kind == .file { self.counts.files += 1 }
+            for path in self.target.takeOthers() { try self.remember(path) }
+            for change in self.target.takeChanges() { self.changed(change, sink) }
             switch decision {
             case .nothing: break
             case .failed(let path, let error): self.failed(path, error, sink)
@@ -166,26 +191,71 @@ package final class TreeReceiver {
             }
             decided += 1
         }
+        self.tellChanges(sink)
         sink.send(.needs(decided: decided, items: needs.map { UInt32($0.place) }, oldSizes: needs.map(\.oldSize)))
         self.tell(sink)
         if self.isLast, self.undecided.isEmpty { self.onEvent?(.sized(self.neededBytes)) }
     }
 
-    /// Publishes what is left, syncs once more, and confirms.
-    private func finish(_ sink: any FrameSink) -> Progress {
+    /// Publishes what is left, removes what is to be removed, syncs once more, and confirms.
+    private func finish(_ sink: any FrameSink) throws(FerryError) -> Progress {
         guard self.content.isEmpty else {
             self.content.publish(sink)
             return .working
+        }
+        if let deletion = self.deletion, !self.lacksSource, self.end?.isSynced == false, self.refusal == nil {
+            guard sink.queuedBytes < BlockReceiver.answerLimit / 8 else { return .waiting }
+            do throws(FerryError) {
+                let hasMore = try deletion.proceed()
+                self.tellChanges(sink)
+                if hasMore { return .more }
+            } catch  where error.code == .tooManyDeletions {
+                self.refusal = error
+            }
         }
         guard let end = self.end, end.isSynced else {
             self.end?.isSynced = true
             self.content.publish(sink, always: true)
             return .working
         }
+        self.counts.deleted = Int(clamping: self.deletion?.deleted ?? 0)
+        if let refusal = self.refusal { throw refusal }
         self.isFinished = true
         self.content.confirm(end.digest)
-        sink.send(.finished(digest: ChunkID.pack([end.digest]), size: end.size))
+        sink.send(.finished(digest: ChunkID.pack([end.digest]), size: end.size, deleted: self.deletion?.deleted ?? 0))
         return .finished
+    }
+
+    /// Notes something that is only here.
+    private func remember(_ path: [UInt8]) throws(FerryError) {
+        if self.deletion == nil {
+            self.deletion = try TreeDeletion(
+                self.top,
+                filter: self.options.filter,
+                limit: self.options.maxDelete,
+                isDryRun: self.options.isDryRun,
+                report: { [weak self] change in self?.deleted(change) },
+                failed: { [weak self] path, error in self?.undeleted.append((path, error)) }
+            )
+        }
+        try self.deletion?.found(path)
+    }
+
+    private func deleted(_ change: TreeChange) { if self.options.reports { self.changes.append(change) } }
+
+    private func changed(_ change: TreeChange, _ sink: any FrameSink) {
+        guard self.options.reports else { return }
+        self.changes.append(change)
+        if self.changes.count >= 64 { self.tellChanges(sink) }
+    }
+
+    private func tellChanges(_ sink: any FrameSink) {
+        for (path, error) in self.undeleted { self.failed(path, error, sink) }
+        self.undeleted = []
+        guard !self.changes.isEmpty else { return }
+        for change in self.changes { self.onEvent?(.changed(change)) }
+        if self.options.tellsPeer { for change in self.changes.framed { sink.send(change) } }
+        self.changes = []
     }
 
     /// Passes on what failed, and how far it is.
@@ -196,8 +266,28 @@ package final class TreeReceiver {
 
     private func failed(_ path: [UInt8], _ error: FerryError, _ sink: any FrameSink) {
         self.counts.failed += 1
+        if error.origin == .remote { self.lacksSource = true }
         self.onEvent?(.failed(path, error))
         // What the peer said itself it knows.
         if self.options.tellsPeer, error.origin == .local { sink.send(.problem(path: path, error)) }
+    }
+}
+
+extension [TreeChange] {
+    /// As frames, each of which fits a header: paths may be long.
+    fileprivate var framed: [Frame] {
+        var frames: [Frame] = []
+        var batch: [WireChange] = []
+        var bytes = 0
+        for change in self {
+            let wire = change.wire
+            if bytes + wire.path.count > 32 << 10, !batch.isEmpty {
+                frames.append(.changes(batch))
+                (batch, bytes) = ([], 0)
+            }
+            batch.append(wire)
+            bytes += wire.path.count + 32
+        }
+        return batch.isEmpty ? frames : frames + [.changes(batch)]
     }
 }

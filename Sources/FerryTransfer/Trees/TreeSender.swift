@@ -39,12 +39,12 @@ package final class TreeSender {
     private var hasSized = false
 
     /// - Parameters:
-    ///   - top: of the tree.
+    ///   - walk: through the tree.
     ///   - compression: of the blocks.
     ///   - limits: what the receiver announced.
     ///   - onEvent: told what happens to which file.
-    package init(_ top: OpenDirectory, compression: Compression, limits: FrameLimits, onEvent: TreeEvents? = nil) {
-        self.walk = TreeWalk(top)
+    package init(_ walk: TreeWalk, compression: Compression, limits: FrameLimits, onEvent: TreeEvents? = nil) {
+        self.walk = walk
         self.content = ContentSender(compression: compression, limits: limits)
         self.onEvent = onEvent
     }
@@ -62,7 +62,10 @@ package final class TreeSender {
             for problem in problems.problems {
                 self.failed([UInt8](problem.path), FerryError(peer: problem.failure))
             }
-        default: try self.content.received(frame)
+        case .changes(let changes): for change in changes.changes { self.onEvent?(.changed(TreeChange(change))) }
+        default:
+            if case .finished(let finished) = frame.body { self.counts.deleted = Int(clamping: finished.deleted) }
+            try self.content.received(frame)
         }
         self.onEvent?(.progressed(self.summary))
     }

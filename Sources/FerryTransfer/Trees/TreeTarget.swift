@@ -18,6 +18,8 @@ final class TreeTarget {
 
     private enum Level {
         case open(TargetDirectory)
+        /// It would be made: all that is in it is new.
+        case planned([UInt8])
         /// What is in it cannot be transferred; that was said.
         case closed
     }
@@ -32,6 +34,21 @@ final class TreeTarget {
         self.options = options
     }
 
+    private var others: [[UInt8]] = []
+    private var changes: [TreeChange] = []
+
+    /// Paths of things that are only here, found since the last call.
+    func takeOthers() -> [[UInt8]] {
+        defer { self.others = [] }
+        return self.others
+    }
+
+    /// What differs, found since the last call.
+    func takeChanges() -> [TreeChange] {
+        defer { self.changes = [] }
+        return self.changes
+    }
+
     var isAtEnd: Bool { self.hasBegun && self.levels.isEmpty }
 
     /// Decides the next thing.
@@ -41,9 +58,11 @@ final class TreeTarget {
         guard let level = self.levels.last else { return try self.begin(item) }
         if item.kind == .end {
             self.levels.removeLast()
-            if case .open(let directory) = level { return .ended(directory) }
-            return .nothing
+            guard case .open(let directory) = level else { return .nothing }
+            self.note(directory.others(before: nil), in: directory)
+            return .ended(directory)
         }
+        if case .planned(let path) = level { return try self.plan(item, path + [UInt8(ascii: "/")] + item.name) }
         guard case .open(let directory) = level else {
             guard self.levels.count <= TreeWalk.maximumDepth else {
                 throw FerryError(.limit, "the tree is more than \(TreeWalk.maximumDepth) directories deep")
@@ -53,6 +72,7 @@ final class TreeTarget {
         }
         try Self.check(item.name, after: directory.lastName)
         directory.lastName = item.name
+        self.note(directory.others(before: item.name), in: directory)
         if let failure = item.failure {
             if item.kind == .directory { self.levels.append(.closed) }
             return .failed(directory.directory.path(of: item.name), failure)
@@ -69,12 +89,34 @@ final class TreeTarget {
         }
     }
 
+    private func note(_ names: [[UInt8]], in directory: TargetDirectory) {
+        for name in names { self.others.append(directory.directory.path(of: name)) }
+    }
+
+    /// Something in a directory that would be made.
+    private func plan(_ item: TreeItem, _ path: [UInt8]) throws(FerryError) -> Decision {
+        guard self.levels.count <= TreeWalk.maximumDepth else {
+            throw FerryError(.limit, "the tree is more than \(TreeWalk.maximumDepth) directories deep")
+        }
+        if item.kind == .directory { self.levels.append(item.failure == nil ? .planned(path) : .closed) }
+        if let failure = item.failure { return .failed(path, failure) }
+        self.report(path, .new, [], item)
+        return .nothing
+    }
+
+    private func report(_ path: [UInt8], _ kind: TreeChange.Kind, _ reasons: TreeChange.Reasons, _ item: TreeItem) {
+        guard self.options.reports else { return }
+        self.changes.append(
+            TreeChange(path: path, kind: kind, reasons: reasons, size: item.size, isDirectory: item.kind == .directory)
+        )
+    }
+
     private func begin(_ item: TreeItem) throws(FerryError) -> Decision {
         guard !self.hasBegun, item.kind == .directory, item.name.isEmpty else {
             throw FerryError(.violation, "the tree does not begin with a directory, or goes on after its end")
         }
         self.hasBegun = true
-        return .entered(try self.enter(self.top, item, isNew: false))
+        return try self.enter(self.top, item, isNew: false)
     }
 
     /// A name that can lie in a directory, and is told in its place: so none comes twice.
@@ -90,19 +132,17 @@ final class TreeTarget {
 
     private func compare(_ item: TreeItem, in directory: TargetDirectory) throws(FerryError) -> Decision {
         let here = directory.isNew ? nil : try directory.directory.info(item.name)
+        let path = directory.directory.path(of: item.name)
         switch item.kind {
-        case .directory: return .entered(try self.directory(item, here, in: directory))
+        case .directory: return try self.directory(item, here, in: directory, path)
         case .file where !item.firstName.isEmpty:
-            return .link(name: item.name, first: item.firstName, directory)
-        case .file: return try self.file(item, here, in: directory)
+            if here == nil { self.report(path, .new, [], item) }
+            return self.options.isDryRun ? .nothing : .link(name: item.name, first: item.firstName, directory)
+        case .file: return try self.file(item, here, in: directory, path)
         case .symlink:
-            try self.symlink(item, here, in: directory)
+            try self.symlink(item, here, in: directory, path)
             return .nothing
-        case .other:
-            throw FerryError(
-                .notAFile,
-                "\(Escaping.escape(directory.directory.path(of: item.name))) is no file, directory or link"
-            )
+        case .other: throw FerryError(.notAFile, "\(Escaping.escape(path)) is no file, directory or link")
         case .end: return .nothing
         }
     }
@@ -110,33 +150,52 @@ final class TreeTarget {
     private func file(
         _ item: TreeItem,
         _ here: FileInfo?,
-        in directory: TargetDirectory
+        in directory: TargetDirectory,
+        _ path: [UInt8]
     ) throws(FerryError) -> Decision {
         if here?.kind == .directory { throw directory.directory.taken(item.name) }
         guard let here, here.kind == .file, self.options.mayRead else {
-            return .needed(IncomingFile(item, in: directory, oldSize: nil))
+            self.report(path, here == nil ? .new : .changed, here == nil ? [] : .kind, item)
+            return self.options.isDryRun ? .nothing : .needed(IncomingFile(item, in: directory, oldSize: nil))
         }
+        let hasOtherMode = here.mode & 0o777 != item.mode & 0o777
         guard here.isUnchanged(size: item.size, modified: item.modified), !self.options.comparesContent else {
-            return .needed(IncomingFile(item, in: directory, oldSize: here.size))
+            var reasons: TreeChange.Reasons = hasOtherMode ? .mode : []
+            if here.size != item.size { reasons.insert(.size) }
+            if here.modified != item.modified { reasons.insert(.time) }
+            self.report(path, .changed, reasons.isEmpty ? .content : reasons, item)
+            return self.options.isDryRun ? .nothing : .needed(IncomingFile(item, in: directory, oldSize: here.size))
         }
-        if here.mode & 0o777 != item.mode & 0o777 {
+        if hasOtherMode {
+            self.report(path, .changed, .mode, item)
+            guard !self.options.isDryRun else { return .nothing }
             try directory.directory.setMode(item.name, to: here.mode & 0o7000 | item.mode & 0o777)
         }
         return .nothing
     }
 
-    private func symlink(_ item: TreeItem, _ here: FileInfo?, in directory: TargetDirectory) throws(FerryError) {
+    private func symlink(
+        _ item: TreeItem,
+        _ here: FileInfo?,
+        in directory: TargetDirectory,
+        _ path: [UInt8]
+    ) throws(FerryError) {
         guard !item.target.isEmpty, !item.target.contains(0), item.target.count <= RelativePath.maximumLength else {
             throw FerryError(.violation, "a link says what no link can say")
         }
+        var reasons: TreeChange.Reasons = []
         if let here {
             if here.kind == .directory { throw directory.directory.taken(item.name) }
-            if here.kind == .symlink, here.modified == item.modified,
-                try directory.directory.linkText(item.name) == item.target
-            {
-                return
+            if here.kind != .symlink {
+                reasons = .kind
+            } else {
+                if here.modified != item.modified { reasons.insert(.time) }
+                if try directory.directory.linkText(item.name) != item.target { reasons.insert(.target) }
+                if reasons.isEmpty { return }
             }
         }
+        self.report(path, here == nil ? .new : .changed, reasons, item)
+        guard !self.options.isDryRun else { return }
         try directory.willChange()
         try directory.directory.makeLink(item.name, text: item.target, modified: item.modified)
     }
@@ -145,17 +204,22 @@ final class TreeTarget {
     private func directory(
         _ item: TreeItem,
         _ here: FileInfo?,
-        in parent: TargetDirectory
-    ) throws(FerryError) -> TargetDirectory {
+        in parent: TargetDirectory,
+        _ path: [UInt8]
+    ) throws(FerryError) -> Decision {
         var here = here
+        if here == nil { self.report(path, .new, [], item) }
         if let found = here, found.kind != .directory {
+            self.report(path, .changed, .kind, item)
+            guard !self.options.isDryRun else { return self.planned(path) }
             try parent.willChange()
             try parent.directory.remove(item.name, isDirectory: false)
             here = nil
         }
+        guard here != nil || !self.options.isDryRun else { return self.planned(path) }
         if let here {
             // Its owner may have taken that right away, also from itself; it gets its mode when it ends.
-            if here.isOurs, here.mode & 0o500 != 0o500 {
+            if here.isOurs, here.mode & 0o500 != 0o500, !self.options.isDryRun {
                 try parent.directory.setMode(item.name, to: here.mode | 0o500)
             }
             return try self.enter(parent.directory.directory(item.name), item, isNew: false)
@@ -168,10 +232,21 @@ final class TreeTarget {
         return try self.enter(made, item, isNew: true)
     }
 
-    private func enter(_ opened: OpenDirectory, _ item: TreeItem, isNew: Bool) throws(FerryError) -> TargetDirectory {
-        let directory = try TargetDirectory(opened, mode: item.mode, modified: item.modified, isNew: isNew)
+    private func planned(_ path: [UInt8]) -> Decision {
+        self.levels.append(.planned(path))
+        return .nothing
+    }
+
+    private func enter(_ opened: OpenDirectory, _ item: TreeItem, isNew: Bool) throws(FerryError) -> Decision {
+        let directory = try TargetDirectory(
+            opened,
+            mode: self.options.isDryRun ? nil : item.mode,
+            modified: item.modified,
+            isNew: isNew,
+            findsOthers: self.options.deletes
+        )
         self.levels.append(.open(directory))
-        return directory
+        return .entered(directory)
     }
 }
 

@@ -155,16 +155,19 @@ extension Frame {
 
     package static func entries(_ entries: [WireEntry]) -> Frame { Frame(.entries(.with { $0.entries = entries })) }
 
-    package static func finished(digest: Data = Data(), size: UInt64 = 0) -> Frame {
+    package static func finished(digest: Data = Data(), size: UInt64 = 0, deleted: UInt64 = 0) -> Frame {
         Frame(
             .finished(
                 .with {
                     $0.digest = digest
                     $0.size = size
+                    $0.deleted = deleted
                 }
             )
         )
     }
+
+    package static func changes(_ changes: [WireChange]) -> Frame { Frame(.changes(.with { $0.changes = changes })) }
 
     /// - Parameters:
     ///   - ids: packed.

@@ -267,6 +267,14 @@ package nonisolated struct WireHeader: Sendable {
     set {body = .problems(newValue)}
   }
 
+  package var changes: WireChanges {
+    get {
+      if case .changes(let v)? = body {return v}
+      return WireChanges()
+    }
+    set {body = .changes(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Body: Equatable, Sendable {
@@ -298,6 +306,7 @@ package nonisolated struct WireHeader: Sendable {
     case items(WireItems)
     case needs(WireNeeds)
     case problems(WireProblems)
+    case changes(WireChanges)
 
   }
 
@@ -585,6 +594,117 @@ package nonisolated struct WireTreeOptions: Sendable {
   /// also where size and time of modification are equal
   package var checksum: Bool = false
 
+  /// what is only at the receiver is removed in the end
+  package var delete: Bool = false
+
+  /// unless that would be more things than these
+  package var maxDelete: UInt64 {
+    get {_maxDelete ?? 0}
+    set {_maxDelete = newValue}
+  }
+  /// Returns true if `maxDelete` has been explicitly set.
+  package var hasMaxDelete: Bool {self._maxDelete != nil}
+  /// Clears the value of `maxDelete`. Subsequent reads from it will return its default value.
+  package mutating func clearMaxDelete() {self._maxDelete = nil}
+
+  /// nothing is changed
+  package var dryRun: Bool = false
+
+  /// the receiver tells what it changes
+  package var report: Bool = false
+
+  /// what the transfer is about; all else stays as it is on both sides
+  package var filter: WireFilter {
+    get {_filter ?? WireFilter()}
+    set {_filter = newValue}
+  }
+  /// Returns true if `filter` has been explicitly set.
+  package var hasFilter: Bool {self._filter != nil}
+  /// Clears the value of `filter`. Subsequent reads from it will return its default value.
+  package mutating func clearFilter() {self._filter = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _maxDelete: UInt64? = nil
+  fileprivate var _filter: WireFilter? = nil
+}
+
+/// Docs/filters.md says what rules mean.
+package nonisolated struct WireFilter: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var rules: [WireFilterRule] = []
+
+  package var noIgnoreFiles: Bool = false
+
+  package var excludeCaches: Bool = false
+
+  package var oneFileSystem: Bool = false
+
+  /// bytes
+  package var minSize: UInt64 {
+    get {_minSize ?? 0}
+    set {_minSize = newValue}
+  }
+  /// Returns true if `minSize` has been explicitly set.
+  package var hasMinSize: Bool {self._minSize != nil}
+  /// Clears the value of `minSize`. Subsequent reads from it will return its default value.
+  package mutating func clearMinSize() {self._minSize = nil}
+
+  package var maxSize: UInt64 {
+    get {_maxSize ?? 0}
+    set {_maxSize = newValue}
+  }
+  /// Returns true if `maxSize` has been explicitly set.
+  package var hasMaxSize: Bool {self._maxSize != nil}
+  /// Clears the value of `maxSize`. Subsequent reads from it will return its default value.
+  package mutating func clearMaxSize() {self._maxSize = nil}
+
+  /// seconds since 1970-01-01 UTC
+  package var newerThan: Int64 {
+    get {_newerThan ?? 0}
+    set {_newerThan = newValue}
+  }
+  /// Returns true if `newerThan` has been explicitly set.
+  package var hasNewerThan: Bool {self._newerThan != nil}
+  /// Clears the value of `newerThan`. Subsequent reads from it will return its default value.
+  package mutating func clearNewerThan() {self._newerThan = nil}
+
+  package var olderThan: Int64 {
+    get {_olderThan ?? 0}
+    set {_olderThan = newValue}
+  }
+  /// Returns true if `olderThan` has been explicitly set.
+  package var hasOlderThan: Bool {self._olderThan != nil}
+  /// Clears the value of `olderThan`. Subsequent reads from it will return its default value.
+  package mutating func clearOlderThan() {self._olderThan = nil}
+
+  /// only these, each ended by a NUL; empty for all
+  package var paths: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _minSize: UInt64? = nil
+  fileprivate var _maxSize: UInt64? = nil
+  fileprivate var _newerThan: Int64? = nil
+  fileprivate var _olderThan: Int64? = nil
+}
+
+package nonisolated struct WireFilterRule: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var pattern: Data = Data()
+
+  package var include: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -782,6 +902,9 @@ package nonisolated struct WireFinished: Sendable {
   package var digest: Data = Data()
 
   package var size: UInt64 = 0
+
+  /// for a tree: things that were removed, or would be
+  package var deleted: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1075,6 +1198,80 @@ package nonisolated struct WireProblem: Sendable {
   fileprivate var _failure: WireFailure? = nil
 }
 
+/// What the receiver changes, or would.
+package nonisolated struct WireChanges: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var changes: [WireChange] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireChange: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// from the top of the tree
+  package var path: Data = Data()
+
+  package var kind: WireChange.Kind = .new
+
+  /// the sum of: 1 size, 2 time of modification, 4 content, 8 mode, 16 kind of thing, 32 what a link says
+  package var reasons: UInt32 = 0
+
+  /// bytes of a file
+  package var size: UInt64 = 0
+
+  package var isDirectory: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum Kind: SwiftProtobuf.Enum, Swift.CaseIterable {
+    package typealias RawValue = Int
+    case new // = 0
+    case changed // = 1
+    case deleted // = 2
+    case UNRECOGNIZED(Int)
+
+    package init() {
+      self = .new
+    }
+
+    package init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .new
+      case 1: self = .changed
+      case 2: self = .deleted
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    package var rawValue: Int {
+      switch self {
+      case .new: return 0
+      case .changed: return 1
+      case .deleted: return 2
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    package static let allCases: [WireChange.Kind] = [
+      .new,
+      .changed,
+      .deleted,
+    ]
+
+  }
+
+  package init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "ferry.v1"
@@ -1085,7 +1282,7 @@ nonisolated extension WireCompression: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Header"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}welcome\0\u{1}failure\0\u{3}keep_alive\0\u{2}\u{4}push\0\u{1}pull\0\u{1}list\0\u{1}stat\0\u{1}remove\0\u{3}make_directory\0\u{3}push_tree\0\u{3}pull_tree\0\u{1}ready\0\u{1}entries\0\u{1}finished\0\u{2}\u{6}names\0\u{1}wants\0\u{1}block\0\u{1}credit\0\u{1}end\0\u{1}items\0\u{1}needs\0\u{1}problems\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}welcome\0\u{1}failure\0\u{3}keep_alive\0\u{2}\u{4}push\0\u{1}pull\0\u{1}list\0\u{1}stat\0\u{1}remove\0\u{3}make_directory\0\u{3}push_tree\0\u{3}pull_tree\0\u{1}ready\0\u{1}entries\0\u{1}finished\0\u{2}\u{6}names\0\u{1}wants\0\u{1}block\0\u{1}credit\0\u{1}end\0\u{1}items\0\u{1}needs\0\u{1}problems\0\u{1}changes\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1392,6 +1589,19 @@ nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageI
           self.body = .problems(v)
         }
       }()
+      case 32: try {
+        var v: WireChanges?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .changes(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .changes(v)
+        }
+      }()
       default: break
       }
     }
@@ -1494,6 +1704,10 @@ nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     case .problems?: try {
       guard case .problems(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 31)
+    }()
+    case .changes?: try {
+      guard case .changes(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 32)
     }()
     case nil: break
     }
@@ -1962,7 +2176,7 @@ nonisolated extension WirePullTree: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WireTreeOptions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".TreeOptions"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}checksum\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}checksum\0\u{1}delete\0\u{3}max_delete\0\u{3}dry_run\0\u{1}report\0\u{1}filter\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1971,20 +2185,158 @@ nonisolated extension WireTreeOptions: SwiftProtobuf.Message, SwiftProtobuf._Mes
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBoolField(value: &self.checksum) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.delete) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self._maxDelete) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.report) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._filter) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if self.checksum != false {
       try visitor.visitSingularBoolField(value: self.checksum, fieldNumber: 1)
     }
+    if self.delete != false {
+      try visitor.visitSingularBoolField(value: self.delete, fieldNumber: 2)
+    }
+    try { if let v = self._maxDelete {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 3)
+    } }()
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 4)
+    }
+    if self.report != false {
+      try visitor.visitSingularBoolField(value: self.report, fieldNumber: 5)
+    }
+    try { if let v = self._filter {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireTreeOptions, rhs: WireTreeOptions) -> Bool {
     if lhs.checksum != rhs.checksum {return false}
+    if lhs.delete != rhs.delete {return false}
+    if lhs._maxDelete != rhs._maxDelete {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
+    if lhs.report != rhs.report {return false}
+    if lhs._filter != rhs._filter {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireFilter: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Filter"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rules\0\u{3}no_ignore_files\0\u{3}exclude_caches\0\u{3}one_file_system\0\u{3}min_size\0\u{3}max_size\0\u{3}newer_than\0\u{3}older_than\0\u{1}paths\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.rules) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.noIgnoreFiles) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.excludeCaches) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.oneFileSystem) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self._minSize) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self._maxSize) }()
+      case 7: try { try decoder.decodeSingularSInt64Field(value: &self._newerThan) }()
+      case 8: try { try decoder.decodeSingularSInt64Field(value: &self._olderThan) }()
+      case 9: try { try decoder.decodeSingularBytesField(value: &self.paths) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.rules.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.rules, fieldNumber: 1)
+    }
+    if self.noIgnoreFiles != false {
+      try visitor.visitSingularBoolField(value: self.noIgnoreFiles, fieldNumber: 2)
+    }
+    if self.excludeCaches != false {
+      try visitor.visitSingularBoolField(value: self.excludeCaches, fieldNumber: 3)
+    }
+    if self.oneFileSystem != false {
+      try visitor.visitSingularBoolField(value: self.oneFileSystem, fieldNumber: 4)
+    }
+    try { if let v = self._minSize {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 5)
+    } }()
+    try { if let v = self._maxSize {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._newerThan {
+      try visitor.visitSingularSInt64Field(value: v, fieldNumber: 7)
+    } }()
+    try { if let v = self._olderThan {
+      try visitor.visitSingularSInt64Field(value: v, fieldNumber: 8)
+    } }()
+    if !self.paths.isEmpty {
+      try visitor.visitSingularBytesField(value: self.paths, fieldNumber: 9)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireFilter, rhs: WireFilter) -> Bool {
+    if lhs.rules != rhs.rules {return false}
+    if lhs.noIgnoreFiles != rhs.noIgnoreFiles {return false}
+    if lhs.excludeCaches != rhs.excludeCaches {return false}
+    if lhs.oneFileSystem != rhs.oneFileSystem {return false}
+    if lhs._minSize != rhs._minSize {return false}
+    if lhs._maxSize != rhs._maxSize {return false}
+    if lhs._newerThan != rhs._newerThan {return false}
+    if lhs._olderThan != rhs._olderThan {return false}
+    if lhs.paths != rhs.paths {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireFilterRule: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".FilterRule"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}pattern\0\u{1}include\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.pattern) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.include) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.pattern.isEmpty {
+      try visitor.visitSingularBytesField(value: self.pattern, fieldNumber: 1)
+    }
+    if self.include != false {
+      try visitor.visitSingularBoolField(value: self.include, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireFilterRule, rhs: WireFilterRule) -> Bool {
+    if lhs.pattern != rhs.pattern {return false}
+    if lhs.include != rhs.include {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2249,7 +2601,7 @@ nonisolated extension WireEntries: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireFinished: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Finished"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}size\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}size\0\u{1}deleted\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2259,6 +2611,7 @@ nonisolated extension WireFinished: SwiftProtobuf.Message, SwiftProtobuf._Messag
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.size) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.deleted) }()
       default: break
       }
     }
@@ -2271,12 +2624,16 @@ nonisolated extension WireFinished: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.size != 0 {
       try visitor.visitSingularUInt64Field(value: self.size, fieldNumber: 2)
     }
+    if self.deleted != 0 {
+      try visitor.visitSingularUInt64Field(value: self.deleted, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireFinished, rhs: WireFinished) -> Bool {
     if lhs.digest != rhs.digest {return false}
     if lhs.size != rhs.size {return false}
+    if lhs.deleted != rhs.deleted {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2746,4 +3103,88 @@ nonisolated extension WireProblem: SwiftProtobuf.Message, SwiftProtobuf._Message
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
+}
+
+nonisolated extension WireChanges: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Changes"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}changes\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.changes) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.changes.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.changes, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireChanges, rhs: WireChanges) -> Bool {
+    if lhs.changes != rhs.changes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireChange: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Change"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}kind\0\u{1}reasons\0\u{1}size\0\u{3}is_directory\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.path) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.reasons) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.size) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.isDirectory) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.path.isEmpty {
+      try visitor.visitSingularBytesField(value: self.path, fieldNumber: 1)
+    }
+    if self.kind != .new {
+      try visitor.visitSingularEnumField(value: self.kind, fieldNumber: 2)
+    }
+    if self.reasons != 0 {
+      try visitor.visitSingularUInt32Field(value: self.reasons, fieldNumber: 3)
+    }
+    if self.size != 0 {
+      try visitor.visitSingularUInt64Field(value: self.size, fieldNumber: 4)
+    }
+    if self.isDirectory != false {
+      try visitor.visitSingularBoolField(value: self.isDirectory, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireChange, rhs: WireChange) -> Bool {
+    if lhs.path != rhs.path {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.reasons != rhs.reasons {return false}
+    if lhs.size != rhs.size {return false}
+    if lhs.isDirectory != rhs.isDirectory {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireChange.Kind: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0KIND_NEW\0\u{1}KIND_CHANGED\0\u{1}KIND_DELETED\0")
 }

@@ -34,7 +34,7 @@ final class TreePair {
             }
         }
         self.sender = TreeSender(
-            try RootDirectory(path: source, calls: sourceCalls).openTree(.root),
+            TreeWalk(try RootDirectory(path: source, calls: sourceCalls).openTree(.root)),
             compression: .auto,
             limits: limits
         )

@@ -1,5 +1,6 @@
 package import FerryErrors
 package import FerryProtocol
+package import FerryTransfer
 
 /// One file of a job, as it is shown.
 package struct TransferLabel: Sendable, Equatable {
@@ -87,6 +88,8 @@ package protocol Reporter: Sendable {
     func finished(_ label: TransferLabel, _ summary: TransferSummary, seconds: Double) throws(FerryError)
     /// The file failed, or, without a label, the job.
     func failed(_ label: TransferLabel?, _ error: FerryError)
+    /// Something in a tree is changed, or would be, for whoever wants to know each.
+    func changed(_ change: TreeChange)
     /// Something in a tree failed; the rest of the tree goes on.
     func failedInside(_ label: TransferLabel, _ error: FerryError)
     /// The job ends.
@@ -107,6 +110,7 @@ extension Reporter {
     package func progressed(_ summary: TransferSummary) {}
     package func ticked() {}
     package func interrupted() {}
+    package func changed(_ change: TreeChange) {}
     package func failedInside(_ label: TransferLabel, _ error: FerryError) { self.failed(label, error) }
 }
 

@@ -25,7 +25,7 @@ struct PushTreeTransfer: Transfer {
     func run(on connection: ClientConnection, _ context: TransferContext) async throws -> TransferSummary {
         ferry_raise_file_limit()
         let request = PushTreeRequest(
-            try RootDirectory(path: self.source.bytes).openTree(.root),
+            TreeWalk(try RootDirectory(path: self.source.bytes).openTree(.root)),
             path: self.target.wirePath,
             options: context.treeOptions,
             makeParents: self.makeParents,
@@ -94,6 +94,7 @@ extension Transfer {
             case .sized(let bytes): reporter.sized(bytes)
             case .progressed(let summary): reporter.progressed(summary)
             case .failed(let path, let error): reporter.failedInside(label.inside(path), error)
+            case .changed(let change): reporter.changed(change)
             }
         }
     }
