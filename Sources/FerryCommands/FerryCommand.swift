@@ -16,8 +16,8 @@ package struct FerryCommand: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            PushCommand.self, PullCommand.self, ListCommand.self, StatCommand.self, RemoveCommand.self,
-            MakeDirectoryCommand.self, ServersCommand.self, LoginCommand.self, LogoutCommand.self,
+            PushCommand.self, PullCommand.self, SyncCommand.self, ListCommand.self, StatCommand.self,
+            RemoveCommand.self, MakeDirectoryCommand.self, ServersCommand.self, LoginCommand.self, LogoutCommand.self,
         ]
     )
 
@@ -25,11 +25,14 @@ package struct FerryCommand: AsyncParsableCommand {
         ferry login --name nas < link
           ferry push report.pdf disk.img nas:inbox/2026/
           ferry pull nas:inbox/2026/report.pdf .
+          ferry push -r ~/photos nas:media/photos
+          ferry sync ~/site nas:www/site --delete --dry-run
           ferry ls -l nas:inbox/2026
         """
 
     private static var statuses: String {
         "0 done, 3 partly done, 1 failed here, 4 login refused, 5 connection, 6 refused by the server, 7 data differ, "
+            + "8 too many deletions, "
             + "64 usage, 130 cancelled."
     }
 

@@ -11,6 +11,12 @@ package enum Directories {
     /// - Returns: the content.
     /// - Throws: `limit` if it is larger; `notFound`, `notAFile`, `permission` and other mapped errors.
     package static func readFile(_ path: String, limit: Int) throws(FerryError) -> [UInt8] {
+        try self.readFile(Array(path.utf8), limit: limit)
+    }
+
+    /// Reads a whole small file whose path need not be UTF-8.
+    /// - Throws: as ``readFile(_:limit:)-(String,_)`` does.
+    package static func readFile(_ path: [UInt8], limit: Int) throws(FerryError) -> [UInt8] {
         try SourceFile(local: path).readAll(limit: limit)
     }
 

@@ -41,9 +41,9 @@ struct UserCommand: AsyncParsableCommand {
 
         @Option(
             help: ArgumentHelp("When the link stops working: 90d, 12h, or a day.", valueName: "when"),
-            transform: { try ExpiryArgument($0) }
+            transform: { try MomentArgument($0) }
         )
-        var expires: ExpiryArgument?
+        var expires: MomentArgument?
 
         func run() async throws {
             let place = try await self.link.place(self.state, user: self.name)

@@ -12,6 +12,8 @@ package struct IgnorePattern: Sendable {
     /// Whether it is about the path from the directory where it stands, not about names at any depth: there is a slash at
     /// its start or in its middle.
     package let isAnchored: Bool
+    /// As it was written, without what has no meaning; an argument with these bytes is the same pattern.
+    package let text: [UInt8]
     /// None if it can never match.
     let steps: [PathStep]
 
@@ -47,6 +49,7 @@ package struct IgnorePattern: Sendable {
 
     private init(unchecked text: ArraySlice<UInt8>) {
         var text = text
+        self.text = Array(text)
         self.isNegated = text.first == UInt8(ascii: "!")
         if self.isNegated { text = text.dropFirst() }
         self.isDirectoryOnly = text.last == UInt8(ascii: "/")

@@ -1,6 +1,7 @@
 import FerryChunking
 package import FerryErrors
 package import FerryProtocol
+package import FerryTransfer
 
 /// One JSON object a line on standard output for each file, each failure and the job; failures also go to standard
 /// error, for whoever reads only that.
@@ -39,7 +40,20 @@ package struct JSONLines: Reporter {
             unchanged: summary.isUnchanged,
             files: summary.tree?.files,
             changed: summary.tree?.changed,
-            failed: summary.tree?.failed
+            failed: summary.tree?.failed,
+            deleted: summary.tree?.deleted
+        )
+        try self.output(JSONLine.encode(event))
+    }
+
+    package func changed(_ change: TreeChange) throws(FerryError) {
+        let event = ChangeEvent(
+            event: "change",
+            path: Escaping.escape(change.path),
+            kind: ChangeText.kind(change),
+            reasons: ChangeText.reasons(change),
+            bytes: change.size,
+            directory: change.isDirectory
         )
         try self.output(JSONLine.encode(event))
     }
@@ -84,6 +98,16 @@ package struct JSONLines: Reporter {
         let files: Int?
         let changed: Int?
         let failed: Int?
+        let deleted: Int?
+    }
+
+    private struct ChangeEvent: Encodable {
+        let event: String
+        let path: String
+        let kind: String
+        let reasons: [String]
+        let bytes: UInt64
+        let directory: Bool
     }
 
     private struct SummaryEvent: Encodable {

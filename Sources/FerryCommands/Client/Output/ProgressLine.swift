@@ -1,5 +1,6 @@
 package import FerryErrors
 package import FerryProtocol
+package import FerryTransfer
 import Synchronization
 
 /// One line on a terminal that is rewritten while the job runs, ten times a second at most, and replaced by its result.
@@ -112,6 +113,11 @@ package final class ProgressLine: Reporter {
             self.erase(&state)
             self.write(FailureText.line(label, error, self.messages) + "\n")
         }
+    }
+
+    package func changed(_ change: TreeChange) throws(FerryError) {
+        self.state.withLock { self.erase(&$0) }
+        try StandardOutput.write(line: ChangeText.line(change))
     }
 
     package func failedInside(_ label: TransferLabel, _ error: FerryError) {

@@ -89,7 +89,9 @@ package protocol Reporter: Sendable {
     /// The file failed, or, without a label, the job.
     func failed(_ label: TransferLabel?, _ error: FerryError)
     /// Something in a tree is changed, or would be, for whoever wants to know each.
-    func changed(_ change: TreeChange)
+    ///
+    /// - Throws: what standard output says.
+    func changed(_ change: TreeChange) throws(FerryError)
     /// Something in a tree failed; the rest of the tree goes on.
     func failedInside(_ label: TransferLabel, _ error: FerryError)
     /// The job ends.
@@ -110,7 +112,9 @@ extension Reporter {
     package func progressed(_ summary: TransferSummary) {}
     package func ticked() {}
     package func interrupted() {}
-    package func changed(_ change: TreeChange) {}
+    package func changed(_ change: TreeChange) throws(FerryError) {
+        try StandardOutput.write(line: ChangeText.line(change))
+    }
     package func failedInside(_ label: TransferLabel, _ error: FerryError) { self.failed(label, error) }
 }
 
@@ -155,7 +159,8 @@ enum FileText {
 
     private static func line(_ tree: TreeCounts, _ summary: TransferSummary, _ seconds: Double) -> String {
         let failed = tree.failed > 0 ? ", \(tree.failed) failed" : ""
-        let head = "\(tree.files) \(tree.files == 1 ? "file" : "files"), \(tree.changed) changed\(failed)"
+        let deleted = tree.deleted > 0 ? ", \(tree.deleted) deleted" : ""
+        let head = "\(tree.files) \(tree.files == 1 ? "file" : "files"), \(tree.changed) changed\(deleted)\(failed)"
         guard tree.changed > 0 else { return "\(head), in \(Amounts.duration(seconds))" }
         let amounts = self.amounts(
             bytes: summary.bytes,

@@ -28,6 +28,7 @@ struct PullCommand: AsyncParsableCommand {
     )
 
     @OptionGroup var options: TransferOptions
+    @OptionGroup var filters: FilterOptions
 
     @Flag(name: .shortAndLong, help: "Fetch directories with all that is in them.")
     var recursive = false
@@ -42,7 +43,7 @@ struct PullCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await self.options.running { servers in
+        try await self.options.running(self.filters) { servers in
             let target: LocalPath?
             switch try Operand(self.operands[self.operands.count - 1]) {
             case .stream: target = nil

@@ -31,6 +31,7 @@ struct PushCommand: AsyncParsableCommand {
     )
 
     @OptionGroup var options: TransferOptions
+    @OptionGroup var filters: FilterOptions
 
     @Flag(name: .shortAndLong, help: "Send directories with all that is in them.")
     var recursive = false
@@ -50,7 +51,7 @@ struct PushCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await self.options.running { servers in
+        try await self.options.running(self.filters) { servers in
             let (sources, target) = try self.parse()
             let trees = self.recursive ? Self.directories(sources) : []
             if !trees.isEmpty { return try Self.plan(sources, trees, target) }

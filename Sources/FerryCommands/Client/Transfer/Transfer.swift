@@ -13,6 +13,7 @@ struct TransferContext: Sendable {
     let wantsSHA256: Bool
     /// Whether content is compared where size and time of modification are equal.
     let comparesContent: Bool
+    let trees: TreeWishes
     let reporter: any Reporter
     let interruption: Interruption
 

@@ -25,16 +25,32 @@ struct TransferOptions: ParsableArguments {
 
     /// Runs the transfers that `plan` finds to be made.
     ///
-    /// - Parameter plan: what to move; asked for once signals are taken care of.
+    /// - Parameters:
+    ///   - trees: how trees are transferred.
+    ///   - filters: which part of them.
+    ///   - plan: what to move; asked for once signals are taken care of.
     /// - Throws: the status, unless all is done.
-    func running(_ plan: (Servers) async throws -> [any Transfer]) async throws {
+    func running(
+        trees: TreeWishes = TreeWishes(),
+        _ filters: FilterOptions? = nil,
+        _ plan: (Servers) async throws -> [any Transfer]
+    ) async throws {
         try await self.output.running {
+            var trees = trees
+            if let filters { trees.filter = try filters.wire() }
             let reporter = self.output.reporter
             let interruption = try Interruption(self.output.messages)
             _ = try interruption.guarding({ reporter }, cleanup: { $0.interrupted() })
             return try await Servers.with(self.output, rate: self.limitRate?.bytes) { servers in
                 let transfers = try await plan(servers)
                 for transfer in transfers { try servers.check(transfer.server) }
+                if self.sha256, transfers.contains(where: { $0 is PushTreeTransfer || $0 is PullTreeTransfer }) {
+                    throw FerryError(
+                        .usage,
+                        "`--sha256` is of single files, and this is a directory",
+                        remedy: "leave it out: every chunk is verified by its SHA-256 anyway"
+                    )
+                }
                 if self.output.json, transfers.contains(where: \.usesStandardOutput) {
                     throw FerryError(.usage, "`--json` and `-` both want standard output", remedy: "choose one of them")
                 }
@@ -42,6 +58,7 @@ struct TransferOptions: ParsableArguments {
                     compression: self.compress,
                     wantsSHA256: self.sha256,
                     comparesContent: self.checksum,
+                    trees: trees,
                     reporter: reporter,
                     interruption: interruption
                 )

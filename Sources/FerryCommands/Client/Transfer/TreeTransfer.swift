@@ -5,6 +5,7 @@ import FerryFiles
 import FerryProtocol
 import FerryTransfer
 import FerryWire
+import Synchronization
 
 /// A directory to a server, with all that is in it.
 struct PushTreeTransfer: Transfer {
@@ -24,16 +25,26 @@ struct PushTreeTransfer: Transfer {
 
     func run(on connection: ClientConnection, _ context: TransferContext) async throws -> TransferSummary {
         ferry_raise_file_limit()
+        let filter = context.trees.filter
+        // The daemon needs it only to know what not to delete.
+        if context.trees.deletes { try FilterOptions.check(filter) }
+        let shown = ShownChanges(context.reporter)
         let request = PushTreeRequest(
-            TreeWalk(try RootDirectory(path: self.source.bytes).openTree(.root)),
+            TreeWalk(
+                try RootDirectory(path: self.source.bytes).openTree(.root),
+                filter: try TreeFilter(filter),
+                staysOnFileSystem: filter.oneFileSystem
+            ),
             path: self.target.wirePath,
-            options: context.treeOptions,
+            options: context.treeOptions(filtered: context.trees.deletes),
             makeParents: self.makeParents,
             compression: context.compression,
             limits: try connection.peerLimits(),
-            onEvent: self.events(context.reporter)
+            onEvent: self.events(context.reporter, shown)
         )
-        return try await connection.perform(request)
+        let summary = try await connection.perform(request)
+        try shown.check()
+        return summary
     }
 }
 
@@ -56,28 +67,37 @@ struct PullTreeTransfer: Transfer {
         ferry_raise_file_limit()
         var options = TreeReceiver.Options()
         options.comparesContent = context.comparesContent
-        let (target, events) = (self.target, self.events(context.reporter))
+        options.deletes = context.trees.deletes
+        options.maxDelete = context.trees.maxDelete
+        options.isDryRun = context.trees.isDryRun
+        options.reports = context.trees.reports
+        options.filter = try TreeFilter(context.trees.filter)
+        try FilterOptions.check(context.trees.filter)
+        let shown = ShownChanges(context.reporter)
+        let (target, events, isDryRun) = (self.target, self.events(context.reporter, shown), context.trees.isDryRun)
         let request = PullTreeRequest(
             path: self.source.wirePath,
-            options: context.treeOptions,
+            options: context.treeOptions(filtered: true),
             compression: context.compression
         ) { () throws(FerryError) in
             TreeReceiver(
-                try Self.top(target),
+                try Self.top(target, isDryRun: isDryRun),
                 options: options,
                 limits: FrameLimits(),
                 onEvent: events
             )
         }
-        return try await connection.perform(request)
+        let summary = try await connection.perform(request)
+        try shown.check()
+        return summary
     }
 
     /// The directory that gets the tree: made if it is missing, in one that exists.
-    private static func top(_ target: LocalPath) throws(FerryError) -> OpenDirectory {
+    private static func top(_ target: LocalPath, isDryRun: Bool) throws(FerryError) -> OpenDirectory {
         do throws(FerryError) {
             return try RootDirectory(path: target.bytes).openTree(.root)
         } catch  where error.code == .notFound {
-            guard let name = target.fileName else { throw error }
+            guard let name = target.fileName, !isDryRun else { throw error }
             let parent = try RootDirectory(path: target.directory.bytes)
             try parent.makeDirectory(RelativePath(name), parents: false)
             return try RootDirectory(path: target.bytes).openTree(.root)
@@ -85,25 +105,45 @@ struct PullTreeTransfer: Transfer {
     }
 }
 
+/// Shows what is changed; that nobody got it is an error once the work is done.
+private final class ShownChanges: Sendable {
+    private let reporter: any Reporter
+    private let failure = Mutex<FerryError?>(nil)
+
+    init(_ reporter: any Reporter) { self.reporter = reporter }
+
+    func show(_ change: TreeChange) {
+        guard self.failure.withLock({ $0 == nil }) else { return }
+        do throws(FerryError) { try self.reporter.changed(change) } catch { self.failure.withLock { $0 = error } }
+    }
+
+    func check() throws { if let failure = self.failure.withLock({ $0 }) { throw failure } }
+}
+
 extension Transfer {
     /// Shows what happens in a tree.
-    fileprivate func events(_ reporter: any Reporter) -> TreeEvents {
+    fileprivate func events(_ reporter: any Reporter, _ shown: ShownChanges) -> TreeEvents {
         let label = self.label
         return { event in
             switch event {
             case .sized(let bytes): reporter.sized(bytes)
             case .progressed(let summary): reporter.progressed(summary)
             case .failed(let path, let error): reporter.failedInside(label.inside(path), error)
-            case .changed(let change): reporter.changed(change)
+            case .changed(let change): shown.show(change)
             }
         }
     }
 }
 
 extension TransferContext {
-    fileprivate var treeOptions: WireTreeOptions {
+    fileprivate func treeOptions(filtered isFiltered: Bool) -> WireTreeOptions {
         var options = WireTreeOptions()
         options.checksum = self.comparesContent
+        options.delete = self.trees.deletes
+        if let limit = self.trees.maxDelete { options.maxDelete = limit }
+        options.dryRun = self.trees.isDryRun
+        options.report = self.trees.reports
+        if isFiltered { options.filter = self.trees.filter }
         return options
     }
 }

@@ -1,8 +1,8 @@
 import FerryErrors
 import FoundationEssentials
 
-/// When a token expires, on the command line: a span from now such as `90d`, or a day such as `2027-01-31`.
-struct ExpiryArgument: Equatable, Sendable {
+/// A moment on the command line: a span from now such as `90d`, or a day such as `2027-01-31`.
+struct MomentArgument: Equatable, Sendable {
     /// Seconds in each unit of a span.
     private static let units: [Character: Int64] = ["m": 60, "h": 3600, "d": 86_400, "w": 604_800]
 
@@ -32,7 +32,7 @@ struct ExpiryArgument: Equatable, Sendable {
         }
         throw FerryError(
             .usage,
-            "'\(Escaping.escape(text))' is no time at which a token can expire",
+            "'\(Escaping.escape(text))' is no time",
             remedy: "write a span such as 90d, 12h or 2w, or a day such as 2027-01-31"
         )
     }
@@ -47,6 +47,15 @@ struct ExpiryArgument: Equatable, Sendable {
 
     /// Unix seconds, a span counted from this moment.
     var seconds: Int64 { self.seconds(after: Int64(Date.now.timeIntervalSince1970)) }
+
+    /// Unix seconds, a span counted back from this moment.
+    var past: Int64 {
+        let now = Int64(Date.now.timeIntervalSince1970)
+        return switch self.form {
+        case .span(let span): now - span
+        case .moment(let moment): moment
+        }
+    }
 
     private static func number(_ text: Substring) -> Int64? {
         guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }

@@ -1,0 +1,34 @@
+import FerryErrors
+import FerryTransfer
+
+/// A change of a tree as a line: `changed  a/b (size, time)`.
+enum ChangeText {
+    private static let names: [(TreeChange.Reasons, String)] = [
+        (.kind, "kind"), (.size, "size"), (.time, "time"), (.content, "content"), (.target, "target"), (.mode, "mode"),
+    ]
+
+    static func reasons(_ change: TreeChange) -> [String] {
+        self.names.filter { change.reasons.contains($0.0) }.map(\.1)
+    }
+
+    static func kind(_ change: TreeChange) -> String {
+        switch change.kind {
+        case .new: "new"
+        case .changed: "changed"
+        case .deleted: "deleted"
+        }
+    }
+
+    static func line(_ change: TreeChange) -> String {
+        let kind = self.kind(change).padding(8)
+        let reasons = self.reasons(change)
+        let why = reasons.isEmpty ? "" : " (\(reasons.joined(separator: ", ")))"
+        return "\(kind) \(Escaping.escape(change.path))\(change.isDirectory ? "/" : "")\(why)"
+    }
+}
+
+extension String {
+    fileprivate func padding(_ columns: Int) -> String {
+        self + String(repeating: " ", count: max(0, columns - self.utf8.count))
+    }
+}
