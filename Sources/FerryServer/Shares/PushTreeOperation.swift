@@ -45,9 +45,10 @@ final class PushTreeOperation: FrameOperation {
         options.maxDelete = wish.hasMaxDelete ? wish.maxDelete : nil
         options.isDryRun = wish.dryRun
         options.reports = wish.report
+        let top = try self.top(location, &options)
         let (session, announced) = (self.access.session, self.access.limits.blockWindow)
         self.receiver = TreeReceiver(
-            try location.root.openTree(location.path),
+            top,
             options: options,
             limits: self.access.limits,
             window: { session.window(announced) },
@@ -55,6 +56,18 @@ final class PushTreeOperation: FrameOperation {
         )
         sink.send(.ready())
         return .waiting
+    }
+
+    /// The directory that gets the tree; for a dry run it need not exist.
+    private func top(
+        _ location: ShareLocation,
+        _ options: inout TreeReceiver.Options
+    ) throws(FerryError) -> OpenDirectory {
+        do throws(FerryError) { return try location.root.openTree(location.path) } catch {
+            guard options.isDryRun, error.code == .notFound else { throw error }
+            options.isMissing = true
+            return try location.root.openTree(.root)
+        }
     }
 
     func abandoned(_ error: FerryError) { self.receiver?.abandoned(error) }

@@ -28,6 +28,8 @@ package final class TreeReceiver {
         package var reports = false
         /// Whether nothing is changed.
         package var isDryRun = false
+        /// Whether there is no tree here yet, and none is to be made: the top only says where it would be.
+        package var isMissing = false
         /// Whether what is only here is removed in the end.
         package var deletes = false
         /// If that were more things than these, none is.

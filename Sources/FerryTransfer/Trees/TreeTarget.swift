@@ -62,7 +62,9 @@ final class TreeTarget {
             self.note(directory.others(before: nil), in: directory)
             return .ended(directory)
         }
-        if case .planned(let path) = level { return try self.plan(item, path + [UInt8(ascii: "/")] + item.name) }
+        if case .planned(let path) = level {
+            return try self.plan(item, path.isEmpty ? item.name : path + [UInt8(ascii: "/")] + item.name)
+        }
         guard case .open(let directory) = level else {
             guard self.levels.count <= TreeWalk.maximumDepth else {
                 throw FerryError(.limit, "the tree is more than \(TreeWalk.maximumDepth) directories deep")
@@ -116,6 +118,7 @@ final class TreeTarget {
             throw FerryError(.violation, "the tree does not begin with a directory, or goes on after its end")
         }
         self.hasBegun = true
+        if self.options.isMissing { return self.planned([]) }
         return try self.enter(self.top, item, isNew: false)
     }
 

@@ -17,7 +17,11 @@ final class TreePair {
     private(set) var isFinished = false
     private let failures = Failures()
 
-    private final class Failures: @unchecked Sendable { var paths: [String] = [] }
+    // SAFETY: used by the test's thread only.
+    private final class Failures: @unchecked Sendable {
+        var paths: [String] = []
+        var changes: [TreeChange] = []
+    }
 
     init(
         _ source: String,
@@ -32,6 +36,7 @@ final class TreePair {
             if case .failed(let path, let error) = event {
                 failures.paths.append("\(Escaping.escape(path)): \(error.code.rawValue)")
             }
+            if case .changed(let change) = event { failures.changes.append(change) }
         }
         self.sender = TreeSender(
             TreeWalk(try RootDirectory(path: source, calls: sourceCalls).openTree(.root)),
@@ -48,6 +53,16 @@ final class TreePair {
 
     /// What could not be transferred: path and reason, sorted.
     var failedPaths: [String] { self.failures.paths.sorted() }
+
+    /// What was reported, sorted.
+    var changes: [String] {
+        self.failures.changes.map { "\($0.kind) \(Escaping.escape($0.path)) \($0.reasons.rawValue)" }.sorted()
+    }
+
+    /// Paths that were removed, sorted.
+    var deleted: [String] {
+        self.failures.changes.filter { $0.kind == .deleted }.map { Escaping.escape($0.path) }.sorted()
+    }
 
     /// Runs to the end in an order that chance decides; a side that throws is told so, as it would be.
     func run(_ generator: inout SeededGenerator) throws {

@@ -62,7 +62,14 @@ struct PushTransfer: Transfer {
     func run(on connection: ClientConnection, _ context: TransferContext) async throws -> TransferSummary {
         switch self.item.source {
         case .file(let path):
-            let file = try SourceFile(local: path.bytes)
+            let file: SourceFile
+            do throws(FerryError) { file = try SourceFile(local: path.bytes) } catch {
+                var error = error
+                if error.code == .notAFile, (try? Directories.info(path.bytes))?.kind == .directory {
+                    error.remedy = "-r sends a directory with all that is in it"
+                }
+                throw error
+            }
             return try await self.push(file, WireMetadata(file.info), connection, context)
         case .standardInput:
             return try await self.push(StreamSource.standardInput(), .ofStream(), connection, context)

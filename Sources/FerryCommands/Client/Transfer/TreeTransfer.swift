@@ -80,8 +80,13 @@ struct PullTreeTransfer: Transfer {
             options: context.treeOptions(filtered: true),
             compression: context.compression
         ) { () throws(FerryError) in
-            TreeReceiver(
-                try Self.top(target, isDryRun: isDryRun),
+            var options = options
+            let there = try Self.top(target, isDryRun: isDryRun)
+            options.isMissing = there == nil
+            let top: OpenDirectory
+            if let there { top = there } else { top = try RootDirectory(path: target.directory.bytes).openTree(.root) }
+            return TreeReceiver(
+                top,
                 options: options,
                 limits: FrameLimits(),
                 onEvent: events
@@ -92,12 +97,13 @@ struct PullTreeTransfer: Transfer {
         return summary
     }
 
-    /// The directory that gets the tree: made if it is missing, in one that exists.
-    private static func top(_ target: LocalPath, isDryRun: Bool) throws(FerryError) -> OpenDirectory {
+    /// The directory that gets the tree: made if it is missing, in one that exists; nil for a dry run that would make it.
+    private static func top(_ target: LocalPath, isDryRun: Bool) throws(FerryError) -> OpenDirectory? {
         do throws(FerryError) {
             return try RootDirectory(path: target.bytes).openTree(.root)
         } catch  where error.code == .notFound {
-            guard let name = target.fileName, !isDryRun else { throw error }
+            guard let name = target.fileName else { throw error }
+            if isDryRun { return nil }
             let parent = try RootDirectory(path: target.directory.bytes)
             try parent.makeDirectory(RelativePath(name), parents: false)
             return try RootDirectory(path: target.bytes).openTree(.root)

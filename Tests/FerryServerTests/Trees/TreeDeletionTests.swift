@@ -1,0 +1,104 @@
+import FerryErrors
+import FerryFiles
+import FerryProtocol
+import FerryTestKit
+import FerryTransfer
+import Foundation
+import Glibc
+import Testing
+
+/// What is only at the receiver goes in the end, if that was asked for, and nothing else does.
+@Suite struct TreeDeletionTests {
+    private func options(_ change: (inout TreeReceiver.Options) throws -> Void = { _ in }) rethrows -> TreeReceiver.Options {
+        var options = TreeReceiver.Options()
+        options.deletes = true
+        options.reports = true
+        try change(&options)
+        return options
+    }
+
+    @Test func anyTreeBecomesAnyOther() throws {
+        try withFreshSeed { generator in
+            for _ in 0..<Soak.count(6, soak: 300) {
+                let scratch = try TreeScratch()
+                TreeFixture.make(scratch.source, entries: 4 + generator.below(80), &generator)
+                try FileManager.default.removeItem(atPath: scratch.target)
+                TreeFixture.make(scratch.target, entries: 4 + generator.below(80), &generator)
+                let pair = try TreePair(scratch.source, scratch.target, options: self.options())
+                try pair.run(&generator)
+                // A directory that a file or a link is to replace stays, and is named.
+                let conflicts = pair.failedPaths.filter { $0.hasSuffix(": not-a-file") }
+                #expect(pair.failedPaths == conflicts)
+                let differences = try TreeFixture.differences(scratch.source, scratch.target)
+                #expect(conflicts.isEmpty ? differences == "" : differences != "", "\(conflicts) \(differences)")
+            }
+        }
+    }
+
+    @Test func whatAFilterLeavesOutStays() throws {
+        var generator = SeededGenerator(seed: 1)
+        let scratch = try TreeScratch()
+        for path in ["source/.ferryignore", "target/old/.ferryignore"] { try scratch.write(path, "build/\n") }
+        try scratch.write("source/a", "a")
+        for path in ["build/x", "old/build/y", "old/gone", "a.o", "gone", "gone too/gone"] {
+            try scratch.write("target/" + path, "x")
+        }
+        let options = try self.options { try $0.filter.exclude(Array("*.o".utf8)) }
+        let pair = try TreePair(scratch.source, scratch.target, options: options)
+        try pair.run(&generator)
+        let left = try FileManager.default.subpathsOfDirectory(atPath: scratch.target).sorted()
+        // The ignore file in `old` is only here itself, and goes when what it says has been heeded.
+        #expect(left == [".ferryignore", "a", "a.o", "build", "build/x", "old", "old/build", "old/build/y"])
+        #expect(pair.deleted == ["gone", "gone too", "gone too/gone", "old/.ferryignore", "old/gone"])
+    }
+
+    @Test(arguments: [3, 2]) func theLimitIsKept(_ limit: UInt64) throws {
+        var generator = SeededGenerator(seed: 2)
+        let scratch = try TreeScratch()
+        try scratch.write("source/new", "new")
+        for path in ["one", "directory/two"] { try scratch.write("target/" + path, "x") }
+        let pair = try TreePair(scratch.source, scratch.target, options: self.options { $0.maxDelete = limit })
+        if limit == 3 {
+            try pair.run(&generator)
+            #expect(try TreeFixture.differences(scratch.source, scratch.target) == "")
+        } else {
+            let error = #expect(throws: FerryError.self) { try pair.run(&generator) }
+            #expect(error?.code == .tooManyDeletions)
+            #expect(scratch.read("target/one") == "x" && scratch.read("target/directory/two") == "x")
+        }
+        // All that was to come has come either way.
+        #expect(scratch.read("target/new") == "new")
+    }
+
+    @Test func nothingGoesIfTheSourceCouldNotBeRead() throws {
+        var generator = SeededGenerator(seed: 3)
+        let scratch = try TreeScratch()
+        try scratch.write("source/unreadable", "x")
+        try scratch.write("target/only here", "x")
+        let calls = SystemCalls { name, _ in name == .pread ? .fail(EIO) : .proceed }
+        let pair = try TreePair(scratch.source, scratch.target, options: self.options(), sourceCalls: calls)
+        try pair.run(&generator)
+        #expect(pair.failedPaths == ["unreadable: io"])
+        #expect(scratch.read("target/only here") == "x")
+        #expect(pair.sender.summary.tree?.deleted == 0)
+    }
+
+    @Test func aDryRunSaysWhatARunDoesAndDoesNothing() throws {
+        try withFreshSeed { generator in
+            for _ in 0..<Soak.count(4, soak: 200) {
+                let scratch = try TreeScratch()
+                TreeFixture.make(scratch.source, entries: 40, &generator)
+                try FileManager.default.removeItem(atPath: scratch.target)
+                TreeFixture.make(scratch.target, entries: 40, &generator)
+                let before = TreeFixture.fingerprint(scratch.target)
+                let dry = try TreePair(scratch.source, scratch.target, options: self.options { $0.isDryRun = true })
+                try dry.run(&generator)
+                #expect(TreeFixture.fingerprint(scratch.target) == before)
+                #expect(dry.sender.summary.wireBytes == 0)
+                let real = try TreePair(scratch.source, scratch.target, options: self.options())
+                try real.run(&generator)
+                #expect(dry.changes == real.changes)
+            }
+        }
+    }
+}

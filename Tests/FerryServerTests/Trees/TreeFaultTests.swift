@@ -1,0 +1,170 @@
+import FerryErrors
+import FerryFiles
+import FerryProtocol
+import FerryTestKit
+import FerryTransfer
+import Foundation
+import Glibc
+import Synchronization
+import Testing
+
+/// Disks that fail in the middle of a tree: no file is half, and nothing has its name before it is durable.
+@Suite struct TreeFaultTests {
+    /// Calls in their order.
+    private final class Recorder: Sendable {
+        private let names = Mutex<[SystemCalls.Name]>([])
+        var calls: SystemCalls {
+            SystemCalls { name, _ in
+                self.names.withLock { $0.append(name) }
+                return .proceed
+            }
+        }
+        var recorded: [SystemCalls.Name] { self.names.withLock { $0 } }
+    }
+
+    private func fill(_ scratch: TreeScratch) throws {
+        for number in 0..<20 { try scratch.write("source/d\(number % 3)/f\(number)", "content of \(number)") }
+    }
+
+    @Test func aNameIsGivenOnlyBetweenTwoSyncs() throws {
+        var generator = SeededGenerator(seed: 1)
+        let scratch = try TreeScratch()
+        try self.fill(scratch)
+        let recorder = Recorder()
+        let pair = try TreePair(scratch.source, scratch.target, targetCalls: recorder.calls)
+        try pair.run(&generator)
+        let calls = recorder.recorded
+        let firstName = try #require(calls.firstIndex(of: .renameat))
+        // All files fit one batch here: what was written is synced, then named, then synced again.
+        let firstSync = try #require(calls.firstIndex(of: .syncfs))
+        let lastPwrite = try #require(calls.lastIndex(of: .pwrite))
+        #expect(lastPwrite < firstSync && firstSync < firstName)
+        let lastSync = try #require(calls.lastIndex(of: .syncfs))
+        // Modes and times of directories come after the names in them, and are covered as well.
+        #expect(try #require(calls.lastIndex(of: .renameat)) < lastSync)
+        #expect(try #require(calls.lastIndex(of: .futimens)) < lastSync)
+    }
+
+    @Test(arguments: [0, 1]) func aFailedSyncFailsTheTransfer(_ which: Int) throws {
+        var generator = SeededGenerator(seed: 2)
+        let scratch = try TreeScratch()
+        try self.fill(scratch)
+        let count = Mutex(0)
+        let calls = SystemCalls { name, _ in
+            guard name == .syncfs else { return .proceed }
+            let number = count.withLock { count in
+                defer { count += 1 }
+                return count
+            }
+            return number == which ? .fail(EIO) : .proceed
+        }
+        let pair = try TreePair(scratch.source, scratch.target, targetCalls: calls)
+        let error = #expect(throws: FerryError.self) { try pair.run(&generator) }
+        #expect(error?.code == .inputOutput)
+        let files = try FileManager.default.subpathsOfDirectory(atPath: scratch.target).filter { $0.contains("/") }
+        // What the first sync covered has no name; the second one covers only names.
+        if which == 0 { #expect(files.isEmpty) }
+        #expect(!files.contains { $0.contains(".ferry-part.") })
+    }
+
+    /// ENOSPC at each write in turn.
+    @Test func aFullDiskLeavesWholeFilesOnly() throws {
+        var generator = SeededGenerator(seed: 3)
+        for failing in 0..<20 {
+            let scratch = try TreeScratch()
+            try self.fill(scratch)
+            let count = Mutex(0)
+            let calls = SystemCalls { name, _ in
+                guard name == .pwrite else { return .proceed }
+                let number = count.withLock { count in
+                    defer { count += 1 }
+                    return count
+                }
+                return number >= failing ? .fail(ENOSPC) : .proceed
+            }
+            let pair = try TreePair(scratch.source, scratch.target, targetCalls: calls)
+            let error = #expect(throws: FerryError.self) { try pair.run(&generator) }
+            #expect(error?.code == .noSpace)
+            for name in try FileManager.default.subpathsOfDirectory(atPath: scratch.target) {
+                guard TreeFixture.isFile(scratch.target + "/" + name) else { continue }
+                #expect(scratch.read("target/" + name) == scratch.read("source/" + name), "\(name)")
+            }
+            // With room again the same transfer finishes.
+            let again = try TreePair(scratch.source, scratch.target)
+            try again.run(&generator)
+            #expect(try TreeFixture.differences(scratch.source, scratch.target) == "")
+        }
+    }
+
+    /// EACCES for some files: the others arrive.
+    @Test func whatCannotBeMadeIsNamedAndTheRestGoesOn() throws {
+        var generator = SeededGenerator(seed: 4)
+        let scratch = try TreeScratch()
+        try self.fill(scratch)
+        let count = Mutex(0)
+        let calls = SystemCalls { name, _ in
+            guard name == .fchmod else { return .proceed }
+            let number = count.withLock { count in
+                defer { count += 1 }
+                return count
+            }
+            return number < 3 ? .fail(EPERM) : .proceed
+        }
+        let pair = try TreePair(scratch.source, scratch.target, targetCalls: calls)
+        try pair.run(&generator)
+        #expect(pair.failedPaths.count == 3 && pair.failedPaths.allSatisfy { $0.hasSuffix(": permission") })
+        let arrived = try FileManager.default.subpathsOfDirectory(atPath: scratch.target)
+        #expect(arrived.filter { $0.contains("/") }.count == 17)
+    }
+
+    @Test func aFileThatChangesWhileItIsReadIsNeverAMixture() throws {
+        var generator = SeededGenerator(seed: 5)
+        let scratch = try TreeScratch()
+        try scratch.makeSource()
+        let path = scratch.source + "/changing"
+        TreeFixture.write(path, [UInt8](repeating: 1, count: 3 << 20))
+        // Each time that a part of it has been read, all of it becomes something else; in the end it is left alone.
+        let changes = Mutex(0)
+        let calls = SystemCalls { name, _ in
+            if name == .pread {
+                let number = changes.withLock { count in
+                    count += 1
+                    return count
+                }
+                if number == 2 || number == 5 { TreeFixture.write(path, [UInt8](repeating: UInt8(number), count: 3 << 20)) }
+            }
+            return .proceed
+        }
+        let pair = try TreePair(scratch.source, scratch.target, sourceCalls: calls)
+        try pair.run(&generator)
+        #expect(pair.failedPaths.isEmpty)
+        let received = try Data(contentsOf: URL(fileURLWithPath: scratch.target + "/changing"))
+        #expect(received == Data(repeating: 5, count: 3 << 20))
+        #expect(try TreeFixture.differences(scratch.source, scratch.target) == "")
+    }
+
+    @Test func aFileThatNeverStaysTheSameIsNamed() throws {
+        var generator = SeededGenerator(seed: 6)
+        let scratch = try TreeScratch()
+        try scratch.write("source/good", "good")
+        let path = scratch.source + "/restless"
+        TreeFixture.write(path, [UInt8](repeating: 0, count: 2 << 20))
+        try scratch.write("target/restless", "old")
+        let count = Mutex(UInt8(0))
+        let calls = SystemCalls { name, _ in
+            if name == .pread {
+                let number = count.withLock { count in
+                    count &+= 1
+                    return count
+                }
+                TreeFixture.write(path, [UInt8](repeating: number, count: 2 << 20))
+            }
+            return .proceed
+        }
+        let pair = try TreePair(scratch.source, scratch.target, sourceCalls: calls)
+        try pair.run(&generator)
+        #expect(pair.failedPaths == ["restless: source-changed"])
+        #expect(scratch.read("target/restless") == "old")
+        #expect(scratch.read("target/good") == "good")
+    }
+}
