@@ -1,7 +1,11 @@
+import CLinux
 import Glibc
 
 /// Files that this process may have open.
 package enum OpenFiles {
+    /// Has it have as many as it may: shells give 1024, with a ceiling of many more.
+    package static func raise() { ferry_raise_file_limit() }
+
     /// How many, now (RLIMIT_NOFILE).
     package static var limit: Int {
         var limit = rlimit()

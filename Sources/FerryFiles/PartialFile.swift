@@ -239,7 +239,9 @@ package final class PartialFile: Sendable {
     package func discard() {
         guard self.isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return }
         // Nobody could do more about a failure: the name is hidden, and cannot be addressed.
-        if (try? self.isStillThere()) ?? false { try? self.calls.unlinkat(self.directory.descriptor.raw, self.opened.name) }
+        if (try? self.isStillThere()) ?? false {
+            try? self.calls.unlinkat(self.directory.descriptor.raw, self.opened.name)
+        }
         // What could not be removed is not to be in the way of the next transfer, until this value is gone.
         PartialName.unlock(self.opened.file.raw)
     }

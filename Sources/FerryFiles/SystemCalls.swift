@@ -49,7 +49,9 @@ package struct SystemCalls: Sendable {
             case .fail(let code): result = -Int(code)
             }
             if result >= 0 { return result }
-            guard result == -Int(EINTR), name != .fsync, name != .syncfs else { throw Errno(Int32(truncatingIfNeeded: -result)) }
+            guard result == -Int(EINTR), name != .fsync, name != .syncfs else {
+                throw Errno(Int32(truncatingIfNeeded: -result))
+            }
             result = 0
         }
     }

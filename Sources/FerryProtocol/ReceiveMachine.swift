@@ -81,7 +81,9 @@ package struct ReceiveMachine {
     /// - Throws: `.violation` for a malformed batch, `.limit` past the window or the announced size.
     package mutating func namesReceived(_ names: WireNames) throws(FerryError) -> [Name] {
         let ids = try ChunkID.unpack(names.ids)
-        guard !ids.isEmpty || !names.ends.isEmpty, ids.count == names.lengths.count, ids.count <= WireConstants.namesPerFrame else {
+        guard !ids.isEmpty || !names.ends.isEmpty, ids.count == names.lengths.count,
+            ids.count <= WireConstants.namesPerFrame
+        else {
             throw FerryError(.violation, "\(ids.count) names came with \(names.lengths.count) lengths")
         }
         guard self.wantedCount + self.undecided + ids.count <= self.limits.nameWindow else {

@@ -170,7 +170,9 @@ private struct NamesBatch {
             guard self.isEmpty else { return false }
             self.average = average
         case .end(let note):
-            guard self.ends.count < Self.endLimit, note == nil || self.notes.count < Self.noteLimit else { return false }
+            guard self.ends.count < Self.endLimit, note == nil || self.notes.count < Self.noteLimit else {
+                return false
+            }
             if var note {
                 note.end = UInt32(self.ends.count)
                 self.notes.append(note)

@@ -1,8 +1,8 @@
+import FerryChunking
 package import FerryErrors
 package import FerryFiles
 package import FerryProtocol
 package import FerryWire
-import FerryChunking
 import NIOCore
 
 /// Receives one file: decides what it lacks, verifies every chunk by its name, writes it to its place, and commits

@@ -22,7 +22,8 @@ package enum TreeFixture {
         var files: [[UInt8]] = []
         for number in 0..<entries {
             let parent = directories[generator.below(directories.count)]
-            let name = generator.oneIn(4) ? self.oddNames[generator.below(self.oddNames.count)] : Array("f\(number)".utf8)
+            let name =
+                generator.oneIn(4) ? self.oddNames[generator.below(self.oddNames.count)] : Array("f\(number)".utf8)
             let new = parent + [UInt8(ascii: "/")] + name
             if self.status(new) != nil { continue }
             switch generator.below(12) {
@@ -39,7 +40,9 @@ package enum TreeFixture {
             }
         }
         for file in files { self.dress(file, [0o644, 0o600, 0o755, 0o444, 0o666][generator.below(5)], &generator) }
-        for directory in directories.reversed() { self.dress(directory, [0o755, 0o700, 0o555][generator.below(3)], &generator) }
+        for directory in directories.reversed() {
+            self.dress(directory, [0o755, 0o700, 0o555][generator.below(3)], &generator)
+        }
     }
 
     private static func content(_ generator: inout SeededGenerator) -> [UInt8] {
@@ -66,7 +69,10 @@ package enum TreeFixture {
 
     private static func dress(_ path: [UInt8], _ mode: mode_t, _ generator: inout SeededGenerator) {
         self.call(self.with(path) { chmod($0, mode) })
-        let time = timespec(tv_sec: 1_000_000_000 + generator.below(600_000_000), tv_nsec: generator.below(1_000_000_000))
+        let time = timespec(
+            tv_sec: 1_000_000_000 + generator.below(600_000_000),
+            tv_nsec: generator.below(1_000_000_000)
+        )
         self.call(self.with(path) { utimensat(AT_FDCWD, $0, [time, time], AT_SYMLINK_NOFOLLOW) })
     }
 
@@ -105,6 +111,7 @@ package enum TreeFixture {
     ///   - here: a directory.
     ///   - there: another.
     /// - Returns: rsync's lines.
+    /// - Throws: what starting rsync fails with.
     package static func differences(_ here: String, _ there: String) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/rsync")

@@ -65,6 +65,7 @@ package final class OpenDirectory: Sendable {
 
     /// The directory of what lies somewhere beneath, and its name there.
     /// - Parameter path: from here, without links on the way. It may be longer than the kernel takes.
+    /// - Returns: both.
     /// - Throws: `invalidPath` for the empty path; `notFound`, `notADirectory`, `permission` and other mapped errors.
     package func parent(of path: [UInt8]) throws(FerryError) -> (directory: OpenDirectory, name: [UInt8]) {
         var directory = self

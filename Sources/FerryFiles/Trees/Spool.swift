@@ -40,7 +40,9 @@ package struct Spool: ~Copyable {
     /// - Throws: `noSpace`, `inputOutput` and other mapped errors.
     package mutating func append(_ string: [UInt8]) throws(FerryError) {
         let length = UInt32(truncatingIfNeeded: string.count)
-        for shift in stride(from: 24, through: 0, by: -8) { self.pending.append(UInt8(truncatingIfNeeded: length >> shift)) }
+        for shift in stride(from: 24, through: 0, by: -8) {
+            self.pending.append(UInt8(truncatingIfNeeded: length >> shift))
+        }
         self.pending += string
         self.count += 1
         if self.pending.count >= Self.bufferSize { try self.flush() }
@@ -67,7 +69,10 @@ package struct Spool: ~Copyable {
     private mutating func take(_ count: Int) throws(FerryError) -> [UInt8]? {
         while self.buffer.count - self.position < count {
             guard self.readSize < self.size else { return nil }
-            var more = [UInt8](repeating: 0, count: Int(min(Int64(max(count, Self.bufferSize)), self.size - self.readSize)))
+            var more = [UInt8](
+                repeating: 0,
+                count: Int(min(Int64(max(count, Self.bufferSize)), self.size - self.readSize))
+            )
             let (raw, calls, offset) = (self.file.raw, self.calls, self.readSize)
             var span = more.mutableSpan
             do throws(Errno) {

@@ -145,6 +145,7 @@ extension OpenDirectory {
     /// - Parameters:
     ///   - names: of what is in it.
     ///   - filter: of the command.
+    /// - Returns: its bytes.
     /// - Throws: what reading it fails with; one byte past the limit is enough to be refused.
     package func ignoreFile(_ names: NameList, _ filter: TreeFilter) throws(FerryError) -> [UInt8]? {
         guard filter.readsIgnoreFiles, names.contains(IgnoreFile.name) else { return nil }

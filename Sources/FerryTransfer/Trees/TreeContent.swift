@@ -235,6 +235,7 @@ struct TreeContent {
 
     /// Opens what a file is put together from, where that pays.
     private mutating func prepare(_ file: IncomingFile, _ sink: any FrameSink) throws(FerryError) {
+        file.assembly?.refresh()
         guard !file.isGivenUp, !file.undecided.isEmpty else { return }
         if file.assembly == nil, file.listedSize >= Self.assemblyLimit || file.oldSize != nil && file.average > 0 {
             do throws(FerryError) {
@@ -315,7 +316,9 @@ struct TreeContent {
     // MARK: Blocks
 
     mutating func blockReceived(_ block: WireBlock, _ payload: ByteBuffer, _ sink: any FrameSink) throws(FerryError) {
-        let length = unsafe try self.blocks.blockReceived(block, payload, sink: sink) { bytes, offset throws(FerryError) in
+        let length = unsafe try self.blocks.blockReceived(block, payload, sink: sink) {
+            bytes,
+            offset throws(FerryError) in
             unsafe try self.write(bytes, at: offset)
         }
         self.summary.bytes += UInt64(length)

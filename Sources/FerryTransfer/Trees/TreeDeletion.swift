@@ -104,7 +104,10 @@ final class TreeDeletion {
     }
 
     private func endPass() throws(FerryError) {
-        guard self.phase == .counting, !self.isDryRun else { return self.phase = .done }
+        guard self.phase == .counting, !self.isDryRun else {
+            self.phase = .done
+            return
+        }
         if let limit = self.limit, self.counted > limit {
             throw FerryError(
                 .tooManyDeletions,

@@ -18,6 +18,8 @@ extension TreeFilter {
         if wire.hasMaxSize { self.maxSize = Int64(clamping: wire.maxSize) }
         if wire.hasNewerThan { self.newerThan = Timestamp(seconds: wire.newerThan) }
         if wire.hasOlderThan { self.olderThan = Timestamp(seconds: wire.olderThan) }
-        if !wire.paths.isEmpty { self.includedPaths = try IncludedPaths([UInt8](wire.paths), named: "the list of paths") }
+        if !wire.paths.isEmpty {
+            self.includedPaths = try IncludedPaths([UInt8](wire.paths), named: "the list of paths")
+        }
     }
 }

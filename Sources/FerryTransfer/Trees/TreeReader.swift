@@ -141,7 +141,8 @@ struct TreeReader {
         var lengths: [Int] = []
         /// Of each file: how many chunks, and its end.
         var ends: [(chunks: Int, note: WireEndNote?)] = []
-        while let file = self.files.first, ends.count < WireConstants.namesPerFrame, lengths.count < WireConstants.namesPerFrame,
+        while let file = self.files.first, ends.count < WireConstants.namesPerFrame,
+            lengths.count < WireConstants.namesPerFrame,
             file.listed.size <= Self.smallLimit, file.listed.size < segment.writableBytes
         {
             self.files.removeFirst()
@@ -170,7 +171,13 @@ struct TreeReader {
                 self.note(id, length)
                 pieces.append(
                     .chunk(
-                        SourceReader.Chunk(id: id, segment: segment, number: self.number, offset: offset, length: length)
+                        SourceReader.Chunk(
+                            id: id,
+                            segment: segment,
+                            number: self.number,
+                            offset: offset,
+                            length: length
+                        )
                     )
                 )
                 next += 1

@@ -76,7 +76,6 @@ package final class TreeReceiver {
     ///   - window: asked after each block how many bytes the sender may have in flight now; nil for what was announced.
     ///   - willWrite: asked before bytes are written; nil for always.
     ///   - onEvent: told what happens to which file.
-    /// - Throws: what looking at `top` fails with.
     package init(
         _ top: OpenDirectory,
         options: Options,

@@ -115,8 +115,8 @@ import Testing
         }
     }
 
-    /// A header without content, an unknown message (field 15), one that is not protobuf, and a truncated field.
-    @Test(arguments: [[], [0x7A, 0x00], [0xFF, 0xFF, 0xFF], [0x4A, 0x05, 0x61]] as [[UInt8]])
+    /// A header without content, an unknown message (field 63), one that is not protobuf, and a truncated field.
+    @Test(arguments: [[], [0xFA, 0x03, 0x00], [0xFF, 0xFF, 0xFF], [0x4A, 0x05, 0x61]] as [[UInt8]])
     func headersThatSayNothing(_ header: [UInt8]) async throws {
         try await LiveDaemon.run { daemon in
             for isLoggedIn in [true, false] {

@@ -9,7 +9,9 @@ import Testing
 
 /// What is only at the receiver goes in the end, if that was asked for, and nothing else does.
 @Suite struct TreeDeletionTests {
-    private func options(_ change: (inout TreeReceiver.Options) throws -> Void = { _ in }) rethrows -> TreeReceiver.Options {
+    private func options(
+        _ change: (inout TreeReceiver.Options) throws -> Void = { _ in }
+    ) rethrows -> TreeReceiver.Options {
         var options = TreeReceiver.Options()
         options.deletes = true
         options.reports = true

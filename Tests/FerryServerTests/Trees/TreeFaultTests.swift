@@ -131,7 +131,9 @@ import Testing
                     count += 1
                     return count
                 }
-                if number == 2 || number == 5 { TreeFixture.write(path, [UInt8](repeating: UInt8(number), count: 3 << 20)) }
+                if number == 2 || number == 5 {
+                    TreeFixture.write(path, [UInt8](repeating: UInt8(number), count: 3 << 20))
+                }
             }
             return .proceed
         }

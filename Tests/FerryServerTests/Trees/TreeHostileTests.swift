@@ -74,7 +74,8 @@ import Testing
     private var top: ([UInt8], UInt32, String) { self.thing("", Self.directory) }
 
     @Test(arguments: [
-        "..", ".", "", "a/b", "/etc/passwd", "../outside", "nul\0byte", ".ferry-part.x", String(repeating: "n", count: 256),
+        "..", ".", "", "a/b", "/etc/passwd", "../outside", "nul\0byte", ".ferry-part.x",
+        String(repeating: "n", count: 256),
     ])
     func aNameThatLeadsElsewhereIsRefused(_ name: String) throws {
         for mode in [Self.file, Self.directory, Self.link] {
@@ -113,7 +114,10 @@ import Testing
             try scratch.write("outside/secret", "secret")
             #expect(symlink("../outside", scratch.target + "/through") == 0)
             let receiver = try self.receiver(scratch)
-            var frame = self.items([self.top, self.thing("a", Self.directory), ([], 0, ""), self.thing("stolen", Self.file), ([], 0, "")], last: true)
+            var frame = self.items(
+                [self.top, self.thing("a", Self.directory), ([], 0, ""), self.thing("stolen", Self.file), ([], 0, "")],
+                last: true
+            )
             guard case .items(var items) = frame.body else { return }
             var note = WireItemNote()
             note.item = 3
@@ -172,9 +176,15 @@ import Testing
             ("content that is not needed", [self.items([self.top]), name]),
             ("a recipe that ends early", [begun, .end(digest: ChunkID.pack([self.emptyDigest]), size: 0)]),
             ("more content than is needed", [begun, name, name]),
-            ("ends out of order", [begun, .names(ids: Data(repeating: 1, count: 64), lengths: [1, 1], ends: [2, 1])]),
+            (
+                "ends out of order",
+                [begun, .names(ids: Data(repeating: 1, count: 64), lengths: [1, 1], ends: [2, 1])]
+            ),
             ("an end beyond the names", [begun, .names(ids: Data(repeating: 1, count: 32), lengths: [1], ends: [2])]),
-            ("a note on no end", [begun, .names(ids: Data(repeating: 1, count: 32), lengths: [1], notes: [WireEndNote()])]),
+            (
+                "a note on no end",
+                [begun, .names(ids: Data(repeating: 1, count: 32), lengths: [1], notes: [WireEndNote()])]
+            ),
             ("a frame of another kind", [.list(path: Data())]),
         ]
         for (what, frames) in cases {
@@ -182,13 +192,17 @@ import Testing
         }
     }
 
-    @Test(arguments: [WireConstants.itemWindow, WireConstants.itemWindow + 1]) func theWindowOfItemsIsKept(_ count: Int) throws {
+    @Test(arguments: [WireConstants.itemWindow, WireConstants.itemWindow + 1]) func theWindowOfItemsIsKept(
+        _ count: Int
+    ) throws {
         // Needed files that never come stay outstanding.
         let receiver = try self.receiver(TreeScratch())
         var things = [self.top]
         for number in 0..<(count - 1) { things.append(self.thing(String(format: "f%05d", number), Self.file)) }
         var frames: [Frame] = []
-        for start in stride(from: 0, to: things.count, by: 500) { frames.append(self.items(Array(things[start...].prefix(500)))) }
+        for start in stride(from: 0, to: things.count, by: 500) {
+            frames.append(self.items(Array(things[start...].prefix(500))))
+        }
         // The top itself is decided and no longer outstanding.
         frames.append(self.items([self.thing("g", Self.file)]))
         #expect(self.code(receiver, frames) == (count == WireConstants.itemWindow ? nil : .limit))
@@ -218,7 +232,12 @@ import Testing
         let receiver = try self.receiver(scratch)
         let id = Array("hello".utf8).withUnsafeBytes { ChunkID(hashing: $0) }
         let names = Frame.names(ids: ChunkID.pack([id]), lengths: [5], ends: [1])
-        let block = Frame.block(codec: .stored, ids: ChunkID.pack([id]), lengths: [5], payload: ByteBuffer(string: "hullo"))
+        let block = Frame.block(
+            codec: .stored,
+            ids: ChunkID.pack([id]),
+            lengths: [5],
+            payload: ByteBuffer(string: "hullo")
+        )
         let frames = [self.items([self.top, self.thing("f", Self.file), ([], 0, "")], last: true), names, block]
         #expect(self.code(receiver, frames) == .integrity)
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.target) == [])

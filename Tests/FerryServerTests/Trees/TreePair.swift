@@ -74,8 +74,14 @@ final class TreePair {
         }
     }
 
-    private func move(_ generator: inout SeededGenerator) throws {
-        while !self.isFinished {
+    /// Runs until so many bytes have come, and ends as if the link had broken.
+    func cut(after bytes: UInt64, _ generator: inout SeededGenerator) throws {
+        try self.move(&generator, until: bytes)
+        self.receiver.abandoned(FerryError(.connection, "cut"))
+    }
+
+    private func move(_ generator: inout SeededGenerator, until bytes: UInt64 = .max) throws {
+        while !self.isFinished, self.receiver.summary.bytes < bytes {
             var isMoving = false
             for _ in 0..<generator.below(5) { isMoving = try self.senderProceeds() || isMoving }
             for _ in 0..<generator.below(7) { isMoving = try self.deliver() || isMoving }

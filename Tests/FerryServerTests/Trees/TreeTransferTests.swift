@@ -51,7 +51,9 @@ import Testing
                 let files = try FileManager.default.subpathsOfDirectory(atPath: scratch.source).sorted()
                 for name in files {
                     let path = scratch.source + "/" + name
-                    guard TreeFixture.isFile(path), let data = FileManager.default.contents(atPath: path) else { continue }
+                    guard TreeFixture.isFile(path), let data = FileManager.default.contents(atPath: path) else {
+                        continue
+                    }
                     if generator.oneIn(2) { TreeFixture.write(path, Array(data) + [7]) }
                 }
                 let again = try self.transfer(scratch, &generator)
@@ -77,6 +79,22 @@ import Testing
         #expect(again.sender.summary.tree?.changed == 2)
         #expect(again.sender.summary.wireBytes == 0)
         #expect(try TreeFixture.differences(scratch.source, scratch.target) == "")
+    }
+
+    /// What a transfer that was cut left of a large file is looked through, and does not travel again.
+    @Test func aCutTreeGoesOnWithinItsFiles() throws {
+        var generator = SeededGenerator(seed: 9)
+        let scratch = try TreeScratch()
+        try scratch.makeSource()
+        for name in ["a", "b"] { TreeFixture.write(scratch.source + "/" + name, generator.bytes(6 << 20)) }
+        let first = try TreePair(scratch.source, scratch.target)
+        try first.cut(after: 9 << 20, &generator)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.target).contains("a"))
+        let second = try TreePair(scratch.source, scratch.target)
+        try second.run(&generator)
+        #expect(try TreeFixture.differences(scratch.source, scratch.target) == "")
+        #expect(second.sender.summary.savedBytes >= 2 << 20)
+        #expect(second.sender.summary.wireBytes <= 4 << 20)
     }
 
     @Test func aChecksumFindsWhatSizeAndTimeHide() throws {

@@ -10,7 +10,12 @@ struct FilterOptions: ParsableArguments {
     /// The largest filter that goes to a daemon: it must fit one frame with the rest of the request.
     private static let wireLimit = 48 << 10
 
-    @Option(help: ArgumentHelp("Leave out what matches, as in .gitignore. Of several rules the last decides.", valueName: "pattern"))
+    @Option(
+        help: ArgumentHelp(
+            "Leave out what matches, as in .gitignore. Of several rules the last decides.",
+            valueName: "pattern"
+        )
+    )
     var exclude: [String] = []
 
     @Option(help: ArgumentHelp("Take what matches, though a rule before it leaves it out.", valueName: "pattern"))
@@ -22,22 +27,36 @@ struct FilterOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The same with each line of a file.", valueName: "file"))
     var includeFrom: [String] = []
 
-    @Option(help: ArgumentHelp("Take only the paths that a file lists, one a line or each ended by a NUL.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Take only the paths that a file lists, one a line or each ended by a NUL.",
+            valueName: "file"
+        )
+    )
     var from: String?
 
-    @Option(help: ArgumentHelp("Take files of this size or more: 500, 64KiB or 10M.", valueName: "size"), transform: Self.size)
+    @Option(
+        help: ArgumentHelp("Take files of this size or more: 500, 64KiB or 10M.", valueName: "size"),
+        transform: Self.size
+    )
     var minSize: Int64?
 
     @Option(help: ArgumentHelp("Take files up to this size.", valueName: "size"), transform: Self.size)
     var maxSize: Int64?
 
     @Option(
-        help: ArgumentHelp("Take files changed since then: a span such as 7d or 12h, or a day such as 2027-01-31.", valueName: "time"),
+        help: ArgumentHelp(
+            "Take files changed since then: a span such as 7d or 12h, or a day such as 2027-01-31.",
+            valueName: "time"
+        ),
         transform: { try MomentArgument($0).past }
     )
     var newerThan: Int64?
 
-    @Option(help: ArgumentHelp("Take files changed before then.", valueName: "time"), transform: { try MomentArgument($0).past })
+    @Option(
+        help: ArgumentHelp("Take files changed before then.", valueName: "time"),
+        transform: { try MomentArgument($0).past }
+    )
     var olderThan: Int64?
 
     @Flag(help: "Leave out what is in directories with a CACHEDIR.TAG.")
@@ -52,14 +71,20 @@ struct FilterOptions: ParsableArguments {
     /// The filter as it travels, which says everything.
     ///
     /// - Parameter arguments: of the command line, where the order of rules is.
+    /// - Returns: all but what its defaults say.
     /// - Throws: `.usage` and `.configuration` for rules that are none, and what reading files fails with.
     func wire(_ arguments: [String] = RawArguments.current) throws(FerryError) -> WireFilter {
         var filter = WireFilter()
         for (option, value) in Self.inOrder(arguments) {
             let isInclude = option.hasPrefix("--include")
             if option.hasSuffix("-from") {
-                let file = try IgnoreFile(Self.read(value, limit: IgnoreFile.maximumSize), named: RawArguments.shown(value))
-                for pattern in file.patterns where pattern.canMatch { filter.rules.append(.with(pattern.text, isInclude: isInclude)) }
+                let file = try IgnoreFile(
+                    Self.read(value, limit: IgnoreFile.maximumSize),
+                    named: RawArguments.shown(value)
+                )
+                for pattern in file.patterns where pattern.canMatch {
+                    filter.rules.append(.with(pattern.text, isInclude: isInclude))
+                }
             } else {
                 filter.rules.append(.with(RawArguments.bytes(value), isInclude: isInclude))
             }
@@ -116,7 +141,11 @@ struct FilterOptions: ParsableArguments {
     private static func size(_ text: String) throws(FerryError) -> Int64 {
         let isShort = text.last.map { "KMGT".contains($0) } ?? false
         guard let size = Quantities.size(isShort ? text + "iB" : text) else {
-            throw FerryError(.usage, "'\(Escaping.escape(text))' is no size", remedy: "write bytes as 500, 64KiB or 10M")
+            throw FerryError(
+                .usage,
+                "'\(Escaping.escape(text))' is no size",
+                remedy: "write bytes as 500, 64KiB or 10M"
+            )
         }
         return Int64(size)
     }

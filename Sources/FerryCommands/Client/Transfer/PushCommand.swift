@@ -64,7 +64,11 @@ struct PushCommand: AsyncParsableCommand {
     private static func directories(_ sources: [PushPlan.Source]) -> Set<PushPlan.Source> {
         Set(
             sources.filter { source in
-                if case .file(let path) = source { (try? Directories.info(path.bytes))?.kind == .directory } else { false }
+                if case .file(let path) = source {
+                    (try? Directories.info(path.bytes))?.kind == .directory
+                } else {
+                    false
+                }
             }
         )
     }

@@ -1,4 +1,3 @@
-import CLinux
 import FerryClient
 import FerryErrors
 import FerryFiles
@@ -24,7 +23,7 @@ struct PushTreeTransfer: Transfer {
     func size(on servers: Servers) async -> UInt64? { nil }
 
     func run(on connection: ClientConnection, _ context: TransferContext) async throws -> TransferSummary {
-        ferry_raise_file_limit()
+        OpenFiles.raise()
         let filter = context.trees.filter
         // The daemon needs it only to know what not to delete.
         if context.trees.deletes { try FilterOptions.check(filter) }
@@ -64,7 +63,7 @@ struct PullTreeTransfer: Transfer {
     func size(on servers: Servers) async -> UInt64? { nil }
 
     func run(on connection: ClientConnection, _ context: TransferContext) async throws -> TransferSummary {
-        ferry_raise_file_limit()
+        OpenFiles.raise()
         var options = TreeReceiver.Options()
         options.comparesContent = context.comparesContent
         options.deletes = context.trees.deletes
