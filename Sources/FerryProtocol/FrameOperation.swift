@@ -85,7 +85,7 @@ package enum Outcome: Sendable {
 }
 
 extension FerryError.Code {
-    /// True for what ends the connection whenever it comes (Docs/protocol.md, section 7); other reasons may be a mere
+    /// True for what ends the connection whenever it comes (Docs/protocol.md, section 8); other reasons may be a mere
     /// refusal of one request.
     package var endsConnection: Bool {
         [.violation, .limit, .timeout, .authentication, .shuttingDown].contains(self)

@@ -19,6 +19,15 @@ struct Script: Sendable {
         try hold(self.frames.count == names.count, "the corpus lacks one of \(names)")
     }
 
+    /// - Parameter frames: that one side sent, in order.
+    /// - Throws: what encoding them fails with.
+    init(_ frames: [Frame]) throws {
+        let messages = try Corpus("message")
+        self.frames = try frames.map { Array(try $0.encoded().readableBytesView) }
+        self.headers = messages.inputs.map(\.bytes)
+        self.mutator = Mutator(messages)
+    }
+
     /// The frames as they are.
     var intact: [Frame] { Decoding(Array(self.frames.joined())).frames }
 
