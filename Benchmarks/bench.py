@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import data
+import trees
 from measure import clear, end, median, out_of_the_way, rate, run
 from peers import Ferry, Nginx, Rsync
 
@@ -43,6 +44,7 @@ class Bench:
     size: int
     seed: int
     lines: list = field(default_factory=list)
+    leftovers: list = field(default_factory=list)
     peaks: dict = field(default_factory=lambda: {"client": 0, "daemon": 0})
 
     def random_file(self) -> Path:
@@ -333,6 +335,7 @@ ROWS = {
     "push-again": push_again,
     "eight-clients": eight_clients,
     "resume": resume,
+    **trees.ROWS,
     "memory": memory,
     "idle": idle,
     "help": help_text,
@@ -406,6 +409,8 @@ def main():
 
     shown = table(bench.lines)
     print(shown)
+    for folder in bench.leftovers:
+        clear(folder)
     if arguments.markdown:
         rounds = "one round" if bench.rounds == 1 else f"medians of {bench.rounds} interleaved rounds"
         text = f"Commit {commit()}, {rounds}, seed {bench.seed}, both ends on one machine over loopback.\n\n{shown}\n"

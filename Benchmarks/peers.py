@@ -43,6 +43,14 @@ class Rsync:
         """Fetches a file."""
         return run(["rsync", "--times", "--stats", self._url(name), target])
 
+    def push_tree(self, source: Path, name: str) -> Run:
+        """Sends a directory with all that is in it."""
+        return run(["rsync", "--archive", f"{source}/", self._url(name)])
+
+    def pull_tree(self, name: str, target: Path) -> Run:
+        """Fetches a directory."""
+        return run(["rsync", "--archive", self._url(name) + "/", target])
+
     @staticmethod
     def wire_bytes(done: Run) -> int:
         """Bytes in both directions."""
@@ -174,6 +182,14 @@ class Ferry:
     def push(self, source: Path, name: str, *options: str) -> Run:
         """Sends a file."""
         return self._ferry("push", "--json", *options, source, f"bench:served/{name}")
+
+    def push_tree(self, source: Path, name: str) -> Run:
+        """Sends a directory with all that is in it."""
+        return self._ferry("push", "-r", "--json", source, f"bench:served/{name}")
+
+    def pull_tree(self, name: str, target: Path) -> Run:
+        """Fetches a directory."""
+        return self._ferry("pull", "-r", "--json", f"bench:served/{name}", target)
 
     def push_twice(self, source: Path, name: str) -> Run:
         """Sends a file, kills the client when half of it is there, and sends it again."""
