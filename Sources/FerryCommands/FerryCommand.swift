@@ -16,8 +16,9 @@ package struct FerryCommand: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            PushCommand.self, PullCommand.self, SyncCommand.self, ListCommand.self, StatCommand.self,
-            RemoveCommand.self, MakeDirectoryCommand.self, ServersCommand.self, LoginCommand.self, LogoutCommand.self,
+            PushCommand.self, PullCommand.self, SyncCommand.self, VerifyCommand.self, ListCommand.self,
+            StatCommand.self, RemoveCommand.self, MakeDirectoryCommand.self, ServersCommand.self, LoginCommand.self,
+            LogoutCommand.self,
         ]
     )
 

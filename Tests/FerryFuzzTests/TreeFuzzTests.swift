@@ -35,14 +35,20 @@ import Testing
 
         init() throws {
             for name in ["source/a/b", "source/c", "targets", "outside"] {
-                try FileManager.default.createDirectory(atPath: "\(self.path)/\(name)", withIntermediateDirectories: true)
+                try FileManager.default.createDirectory(
+                    atPath: "\(self.path)/\(name)",
+                    withIntermediateDirectories: true
+                )
             }
             var noise = SeededGenerator(seed: 1)
             for (number, name) in ["a/one", "a/b/two", "c/three", "four", "empty", "large"].enumerated() {
                 let count = name == "empty" ? 0 : name == "large" ? 400_000 : 100 + number
                 TreeFixture.write("\(self.path)/source/\(name)", noise.bytes(count))
             }
-            try FileManager.default.createSymbolicLink(atPath: "\(self.path)/source/link", withDestinationPath: "../outside")
+            try FileManager.default.createSymbolicLink(
+                atPath: "\(self.path)/source/link",
+                withDestinationPath: "../outside"
+            )
             try FileManager.default.linkItem(atPath: "\(self.path)/source/a/one", toPath: "\(self.path)/source/c/again")
             TreeFixture.write("\(self.path)/outside/file", [1])
         }
@@ -121,7 +127,9 @@ import Testing
                 "something was put outside"
             )
             try hold(
-                try FileManager.default.contentsOfDirectory(atPath: place.path).sorted() == ["outside", "source", "targets"],
+                try FileManager.default.contentsOfDirectory(atPath: place.path).sorted() == [
+                    "outside", "source", "targets",
+                ],
                 "something was put beside"
             )
         }

@@ -34,7 +34,9 @@ final class PushTreeOperation: FrameOperation {
         let roots = self.access.services.roots
         let wish = self.request.options
         try roots.checkSpace(location, for: 0)
-        if !wish.dryRun { try location.root.makeDirectory(location.path, parents: self.request.makeParents) }
+        if !wish.dryRun, !wish.verify {
+            try location.root.makeDirectory(location.path, parents: self.request.makeParents)
+        }
         var options = TreeReceiver.Options()
         options.mayRead = location.granted.contains(.read)
         options.comparesContent = wish.checksum
@@ -45,6 +47,12 @@ final class PushTreeOperation: FrameOperation {
         options.maxDelete = wish.hasMaxDelete ? wish.maxDelete : nil
         options.isDryRun = wish.dryRun
         options.reports = wish.report
+        if wish.verify {
+            guard location.granted.contains(.read) else {
+                throw FerryError(.denied, "\(self.access.user.text) may not read from the share, which comparing takes")
+            }
+            (options.verifies, options.isDryRun, options.deletes, options.reports) = (true, true, true, true)
+        }
         let top = try self.top(location, &options)
         let (session, announced) = (self.access.session, self.access.limits.blockWindow)
         self.receiver = TreeReceiver(

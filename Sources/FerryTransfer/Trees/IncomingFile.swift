@@ -28,6 +28,13 @@ final class IncomingFile {
     var destination: TreeDestination?
     /// Nothing of it is to appear.
     var isGivenUp = false
+    /// What is here is only compared; opened with the first name.
+    let isVerified: Bool
+    var here: SourceFile?
+    /// What is here is something else.
+    var differs = false
+    /// A directory has its name, and goes before it comes.
+    let replacesDirectory: Bool
     /// It changed while it was read, and comes once more as this one.
     var successor: IncomingFile?
     /// It is ready to be published, or counts for nothing any more.
@@ -36,7 +43,21 @@ final class IncomingFile {
     var isDone: Bool { self.successor?.isDone ?? self.isSettled }
     var hasEnded = false
 
-    init(_ item: TreeItem, in directory: TargetDirectory, oldSize: Int64?) {
+    /// - Parameters:
+    ///   - item: as it was told.
+    ///   - directory: where it goes.
+    ///   - oldSize: of the version that is here and may be used, in bytes.
+    ///   - isVerified: whether what is here is only compared.
+    ///   - replacesDirectory: whether a directory has its name.
+    init(
+        _ item: TreeItem,
+        in directory: TargetDirectory,
+        oldSize: Int64?,
+        isVerified: Bool = false,
+        replacesDirectory: Bool = false
+    ) {
+        self.isVerified = isVerified
+        self.replacesDirectory = replacesDirectory
         self.directory = directory
         self.name = item.name
         self.listedSize = item.size
@@ -47,6 +68,8 @@ final class IncomingFile {
 
     /// The same file, to come once more from its start.
     private init(again file: IncomingFile) {
+        self.isVerified = file.isVerified
+        self.replacesDirectory = file.replacesDirectory
         self.directory = file.directory
         self.name = file.name
         self.listedSize = file.listedSize
@@ -93,5 +116,6 @@ final class IncomingFile {
         self.assembly = nil
         self.destination?.abandon(keeping: false)
         self.destination = nil
+        self.here = nil
     }
 }

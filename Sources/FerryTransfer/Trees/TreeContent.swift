@@ -37,6 +37,9 @@ struct TreeContent {
     /// Directories that were entered and have not got their metadata.
     private var openDirectories = 0
     private var openLevels = 0
+    /// Whole, and waiting for the directories whose places they take.
+    private var waiting: [(file: PartialFile, subject: TreeBatch.Subject, name: [UInt8])] = []
+    private var changes: [TreeChange] = []
     private var failures: [(path: [UInt8], error: FerryError)] = []
     private(set) var summary = TransferSummary()
 
@@ -73,6 +76,12 @@ struct TreeContent {
         return self.failures
     }
 
+    /// Files that were compared and differ.
+    mutating func takeChanges() -> [TreeChange] {
+        defer { self.changes = [] }
+        return self.changes
+    }
+
     mutating func confirm(_ digest: ChunkID) { self.summary.digest = digest }
 
     // MARK: Directories
@@ -86,6 +95,28 @@ struct TreeContent {
     mutating func ended(_ directory: TargetDirectory) {
         directory.hasEnded = true
         self.openLevels -= 1
+        self.finishIfComplete(directory)
+    }
+
+    /// Puts the files that take the places of directories there.
+    ///
+    /// - Parameter mayDelete: whether the directories could go.
+    mutating func replaceDirectories(_ mayDelete: Bool) {
+        for (file, subject, name) in self.waiting {
+            if mayDelete {
+                self.batch.add(.file(file), subject)
+            } else {
+                file.discard()
+                self.failures.append((subject.path, subject.directory.directory.taken(name)))
+                self.replaced(in: subject.directory)
+            }
+        }
+        self.waiting = []
+    }
+
+    /// Something that was to take a directory's place has done so, or never will.
+    mutating func replaced(in directory: TargetDirectory) {
+        directory.pending -= 1
         self.finishIfComplete(directory)
     }
 
@@ -236,7 +267,7 @@ struct TreeContent {
     /// Opens what a file is put together from, where that pays.
     private mutating func prepare(_ file: IncomingFile, _ sink: any FrameSink) throws(FerryError) {
         file.assembly?.refresh()
-        guard !file.isGivenUp, !file.undecided.isEmpty else { return }
+        guard !file.isGivenUp, !file.isVerified, !file.undecided.isEmpty else { return }
         if file.assembly == nil, file.listedSize >= Self.assemblyLimit || file.oldSize != nil && file.average > 0 {
             do throws(FerryError) {
                 let destination = try self.destination(of: file)
@@ -274,7 +305,12 @@ struct TreeContent {
                     (isHere, effort) = try assembly.decide(name, earlier: nil)
                 } else {
                     file.removeNext()
-                    if try self.isOnlyTouched(file, name) { (isHere, effort) = (true, name.length) }
+                    if file.isVerified {
+                        if try !self.isSame(file, name) { file.differs = true }
+                        (isHere, effort) = (true, name.length)
+                    } else if try self.isOnlyTouched(file, name) {
+                        (isHere, effort) = (true, name.length)
+                    }
                 }
             } catch {
                 try self.fail(file, error)
@@ -292,6 +328,20 @@ struct TreeContent {
         file.wanted += UInt64(name.length)
         if self.coming.last !== file { self.coming.append(file) }
         return effort
+    }
+
+    /// Whether what is here has this chunk in this place.
+    private func isSame(_ file: IncomingFile, _ name: ReceiveMachine.Name) throws(FerryError) -> Bool {
+        let here: SourceFile
+        if let open = file.here { here = open } else { here = try file.directory.directory.file(file.name) }
+        file.here = here
+        guard !file.differs, let offset = Int64(exactly: name.offset) else { return false }
+        var bytes = [UInt8](repeating: 0, count: name.length)
+        var span = bytes.mutableSpan
+        return unsafe try span.withUnsafeMutableBytes { buffer throws(FerryError) in
+            guard unsafe try here.read(into: buffer, at: offset) == name.length else { return false }
+            return unsafe ChunkID(hashing: UnsafeRawBufferPointer(buffer)) == name.id
+        }
     }
 
     /// Whether a small file is here with the same content, and if so, takes that.
@@ -381,6 +431,7 @@ struct TreeContent {
             guard file.successor == nil else { return }
             return self.settle(file)
         }
+        guard !file.isVerified else { return self.verified(file) }
         do throws(FerryError) {
             let destination = try self.destination(of: file)
             try destination.partial.seal(
@@ -392,13 +443,25 @@ struct TreeContent {
             file.assembly = nil
             file.destination = nil
             let subject = TreeBatch.Subject(directory: file.directory, path: file.path)
-            self.batch.add(.file(destination.partial), subject, bytes: file.named)
+            if file.replacesDirectory {
+                self.waiting.append((destination.partial, subject, file.name))
+            } else {
+                self.batch.add(.file(destination.partial), subject, bytes: file.named)
+            }
             self.advance()
         } catch {
             self.giveUp(file, error)
             guard !error.endsTree else { throw error }
             self.settle(file)
         }
+    }
+
+    private mutating func verified(_ file: IncomingFile) {
+        file.here = nil
+        if file.differs || file.named != file.listedSize {
+            self.changes.append(TreeChange(path: file.path, kind: .changed, reasons: .content, size: file.named))
+        }
+        self.settle(file)
     }
 
     private mutating func settle(_ file: IncomingFile) {
@@ -439,6 +502,8 @@ struct TreeContent {
     /// Ends without the rest: what is whole is published.
     mutating func abandon(keeping: Bool) {
         self.batch.abandon(keeping: keeping)
+        for (file, _, _) in self.waiting { file.discard() }
+        self.waiting = []
         for file in Array(self.coming) + Array(self.naming) where !file.isGivenUp {
             file.assembly?.stop()
             file.destination?.abandon(keeping: keeping)

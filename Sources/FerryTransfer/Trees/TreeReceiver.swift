@@ -30,6 +30,8 @@ package final class TreeReceiver {
         package var isDryRun = false
         /// Whether there is no tree here yet, and none is to be made: the top only says where it would be.
         package var isMissing = false
+        /// Whether the content of what is here is only compared; nothing is changed.
+        package var verifies = false
         /// Whether what is only here is removed in the end.
         package var deletes = false
         /// If that were more things than these, none is.
@@ -54,6 +56,8 @@ package final class TreeReceiver {
     private var changes: [TreeChange] = []
     /// Something of the source could not be read: nothing is removed.
     private var lacksSource = false
+    /// What takes the places of directories has done so.
+    private var hasReplaced = false
     /// What could not be removed.
     private var undeleted: [([UInt8], FerryError)] = []
     /// Why nothing was removed.
@@ -186,6 +190,7 @@ package final class TreeReceiver {
                 self.content.expect(file)
                 self.counts.changed += 1
                 self.neededBytes = self.neededBytes.addingReportingOverflow(file.listedSize).partialValue
+            case .later(let directory): directory.pending += 1
             case .link(let name, let first, let directory): self.content.link(name, to: first, in: directory)
             case .entered(let directory): self.content.entered(directory)
             case .ended(let directory): self.content.ended(directory)
@@ -214,17 +219,31 @@ package final class TreeReceiver {
                 self.refusal = error
             }
         }
-        guard let end = self.end, end.isSynced else {
+        if !self.hasReplaced {
+            self.hasReplaced = true
+            self.replaceDirectories(sink)
+            return .more
+        }
+        guard let end = self.end, end.isSynced || self.options.isDryRun else {
             self.end?.isSynced = true
             self.content.publish(sink, always: true)
             return .working
         }
+        self.tellChanges(sink)
         self.counts.deleted = Int(clamping: self.deletion?.deleted ?? 0)
         if let refusal = self.refusal { throw refusal }
         self.isFinished = true
         self.content.confirm(end.digest)
         sink.send(.finished(digest: ChunkID.pack([end.digest]), size: end.size, deleted: self.deletion?.deleted ?? 0))
         return .finished
+    }
+
+    /// Puts files and links into the places of directories that are gone, if those could go.
+    private func replaceDirectories(_ sink: any FrameSink) {
+        let mayDelete = !self.lacksSource && self.refusal == nil
+        self.content.replaceDirectories(mayDelete)
+        for (path, error) in self.target.replaceDirectories(mayDelete) { self.failed(path, error, sink) }
+        for directory in self.target.takeReplaced() { self.content.replaced(in: directory) }
     }
 
     /// Notes something that is only here.
@@ -261,6 +280,7 @@ package final class TreeReceiver {
 
     /// Passes on what failed, and how far it is.
     private func tell(_ sink: any FrameSink) {
+        for change in self.content.takeChanges() { self.changed(change, sink) }
         for failure in self.content.takeFailures() { self.failed(failure.path, failure.error, sink) }
         self.onEvent?(.progressed(self.summary))
     }

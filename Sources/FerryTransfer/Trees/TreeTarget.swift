@@ -11,6 +11,8 @@ final class TreeTarget {
         case failed([UInt8], FerryError)
         /// Its content is needed.
         case needed(IncomingFile)
+        /// It takes the place of a directory in the end.
+        case later(TargetDirectory)
         case link(name: [UInt8], first: [UInt8], TargetDirectory)
         case entered(TargetDirectory)
         case ended(TargetDirectory)
@@ -142,9 +144,7 @@ final class TreeTarget {
             if here == nil { self.report(path, .new, [], item) }
             return self.options.isDryRun ? .nothing : .link(name: item.name, first: item.firstName, directory)
         case .file: return try self.file(item, here, in: directory, path)
-        case .symlink:
-            try self.symlink(item, here, in: directory, path)
-            return .nothing
+        case .symlink: return try self.symlink(item, here, in: directory, path)
         case .other: throw FerryError(.notAFile, "\(Escaping.escape(path)) is no file, directory or link")
         case .end: return .nothing
         }
@@ -156,7 +156,8 @@ final class TreeTarget {
         in directory: TargetDirectory,
         _ path: [UInt8]
     ) throws(FerryError) -> Decision {
-        if here?.kind == .directory { throw directory.directory.taken(item.name) }
+        if here?.kind == .directory { return try self.replaceDirectory(item, in: directory, path) }
+        if self.options.verifies { return self.verify(item, here, in: directory, path) }
         guard let here, here.kind == .file, self.options.mayRead else {
             self.report(path, here == nil ? .new : .changed, here == nil ? [] : .kind, item)
             return self.options.isDryRun ? .nothing : .needed(IncomingFile(item, in: directory, oldSize: nil))
@@ -182,25 +183,95 @@ final class TreeTarget {
         _ here: FileInfo?,
         in directory: TargetDirectory,
         _ path: [UInt8]
-    ) throws(FerryError) {
+    ) throws(FerryError) -> Decision {
         guard !item.target.isEmpty, !item.target.contains(0), item.target.count <= RelativePath.maximumLength else {
             throw FerryError(.violation, "a link says what no link can say")
         }
         var reasons: TreeChange.Reasons = []
         if let here {
-            if here.kind == .directory { throw directory.directory.taken(item.name) }
+            if here.kind == .directory { return try self.replaceDirectory(item, in: directory, path) }
             if here.kind != .symlink {
                 reasons = .kind
             } else {
-                if here.modified != item.modified { reasons.insert(.time) }
+                if here.modified != item.modified, !self.options.verifies { reasons.insert(.time) }
                 if try directory.directory.linkText(item.name) != item.target { reasons.insert(.target) }
-                if reasons.isEmpty { return }
+                if reasons.isEmpty { return .nothing }
             }
         }
         self.report(path, here == nil ? .new : .changed, reasons, item)
-        guard !self.options.isDryRun else { return }
+        guard !self.options.isDryRun else { return .nothing }
         try directory.willChange()
         try directory.directory.makeLink(item.name, text: item.target, modified: item.modified)
+        return .nothing
+    }
+
+    /// A file of which the content is only compared.
+    private func verify(
+        _ item: TreeItem,
+        _ here: FileInfo?,
+        in directory: TargetDirectory,
+        _ path: [UInt8]
+    ) -> Decision {
+        guard let here else {
+            self.report(path, .new, [], item)
+            return .nothing
+        }
+        guard here.kind == .file, here.size == item.size else {
+            self.report(path, .changed, here.kind == .file ? .size : .kind, item)
+            return .nothing
+        }
+        return .needed(IncomingFile(item, in: directory, oldSize: nil, isVerified: true))
+    }
+
+    // MARK: Directories that become something else
+
+    /// How many of them: what takes their places waits in memory, or open.
+    private static let replacedLimit = 256
+    private var links: [(item: TreeItem, directory: TargetDirectory)] = []
+    private var replaced = 0
+
+    /// A directory has the name of a file or a link: it goes in the end, where that is asked for.
+    private func replaceDirectory(
+        _ item: TreeItem,
+        in directory: TargetDirectory,
+        _ path: [UInt8]
+    ) throws(FerryError) -> Decision {
+        guard self.options.deletes, self.replaced < Self.replacedLimit else {
+            throw directory.directory.taken(item.name)
+        }
+        self.report(path, .changed, .kind, item)
+        self.others.append(path)
+        guard !self.options.isDryRun else { return .nothing }
+        self.replaced += 1
+        guard item.kind == .symlink else {
+            return .needed(IncomingFile(item, in: directory, oldSize: nil, replacesDirectory: true))
+        }
+        self.links.append((item, directory))
+        return .later(directory)
+    }
+
+    /// Makes the links that take the places of directories.
+    ///
+    /// - Parameter mayDelete: whether the directories could go.
+    /// - Returns: what could not be made.
+    func replaceDirectories(_ mayDelete: Bool) -> [([UInt8], FerryError)] {
+        var failures: [([UInt8], FerryError)] = []
+        for (item, directory) in self.links {
+            do throws(FerryError) {
+                guard mayDelete else { throw directory.directory.taken(item.name) }
+                try directory.willChange()
+                try directory.directory.makeLink(item.name, text: item.target, modified: item.modified)
+            } catch {
+                failures.append((directory.directory.path(of: item.name), error))
+            }
+        }
+        return failures
+    }
+
+    /// The directories in which ``replaceDirectories(_:)`` acted, one for each link.
+    func takeReplaced() -> [TargetDirectory] {
+        defer { self.links = [] }
+        return self.links.map(\.directory)
     }
 
     /// Opens or makes a directory, in the place of whatever else has its name.
@@ -255,10 +326,11 @@ final class TreeTarget {
 
 extension OpenDirectory {
     /// Something is to have a name that a directory has.
-    fileprivate func taken(_ name: [UInt8]) -> FerryError {
+    func taken(_ name: [UInt8]) -> FerryError {
         FerryError(
             .notAFile,
-            "\(Escaping.escape(self.path(of: name))) is a directory there, and no longer one here"
+            "\(Escaping.escape(self.path(of: name))) is a directory at the target, and none in the source",
+            remedy: "`ferry sync --delete` replaces it"
         )
     }
 }

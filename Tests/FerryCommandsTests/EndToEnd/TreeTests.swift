@@ -99,6 +99,28 @@ import Testing
         }
     }
 
+    @Test func verifyComparesContent() async throws {
+        try await TestDaemon.with { daemon in
+            try self.source(daemon, ["a": "same", "b/c": "same size"])
+            #expect(try await daemon.ferry("push", "-r", "tree", "nas:inbox/t").status == 0)
+            let equal = try await daemon.ferry("verify", "tree", "nas:inbox/t")
+            #expect(equal.status == 0 && equal.text == "", "\(equal.errors)")
+            TreeFixture.write(daemon.share + "/t/b/c", Array("SAME SIZE".utf8))
+            TreeFixture.write(daemon.share + "/t/extra", [1])
+            try daemon.put("tree/new", "x")
+            for operands in [["tree", "nas:inbox/t"], ["nas:inbox/t", "tree"]] {
+                let other = try await daemon.run("ferry", ["verify"] + operands)
+                // Files are read while the rest is compared.
+                let lines = Set(other.text.split(separator: "\n"))
+                #expect(other.status == 7 && lines == ["differs  b/c (content)", "missing  new", "extra    extra"])
+                #expect(other.errors.contains("differ in 3 things"))
+            }
+            #expect(daemon.sharedNames("t") == ["a", "b", "extra"])
+            #expect(try await daemon.ferryd("revoke", "alice", "inbox=read").status == 0)
+            #expect(try await daemon.ferry("verify", "tree", "nas:inbox/t").status == 6)
+        }
+    }
+
     @Test func aDryRunOntoNothingSaysThatAllIsNew() async throws {
         try await TestDaemon.with { daemon in
             try self.source(daemon, ["a": "1", "b/c": "2"])

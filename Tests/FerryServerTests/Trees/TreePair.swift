@@ -142,10 +142,13 @@ final class TreeScratch {
         try FileManager.default.createDirectory(atPath: self.source, withIntermediateDirectories: true)
     }
 
-    func write(_ path: String, _ text: String) throws {
+    func write(_ path: String, _ text: String) throws { TreeFixture.write(try self.place(path), Array(text.utf8)) }
+
+    /// The path of a file, the directory of which is made.
+    func place(_ path: String) throws -> String {
         let url = URL(fileURLWithPath: self.path + "/" + path)
         try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data(text.utf8).write(to: url)
+        return url.path
     }
 
     func read(_ path: String) -> String? { try? String(contentsOfFile: self.path + "/" + path, encoding: .utf8) }

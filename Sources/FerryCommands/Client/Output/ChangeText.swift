@@ -11,16 +11,20 @@ enum ChangeText {
         self.names.filter { change.reasons.contains($0.0) }.map(\.1)
     }
 
-    static func kind(_ change: TreeChange) -> String {
+    /// - Parameters:
+    ///   - change: a change, or what a change would be.
+    ///   - isVerification: whether the two sides are only compared.
+    /// - Returns: what it is called.
+    static func kind(_ change: TreeChange, isVerification: Bool) -> String {
         switch change.kind {
-        case .new: "new"
-        case .changed: "changed"
-        case .deleted: "deleted"
+        case .new: isVerification ? "missing" : "new"
+        case .changed: isVerification ? "differs" : "changed"
+        case .deleted: isVerification ? "extra" : "deleted"
         }
     }
 
-    static func line(_ change: TreeChange) -> String {
-        let kind = self.kind(change).padding(8)
+    static func line(_ change: TreeChange, isVerification: Bool) -> String {
+        let kind = self.kind(change, isVerification: isVerification).padding(8)
         let reasons = self.reasons(change)
         let why = reasons.isEmpty ? "" : " (\(reasons.joined(separator: ", ")))"
         return "\(kind) \(Escaping.escape(change.path))\(change.isDirectory ? "/" : "")\(why)"

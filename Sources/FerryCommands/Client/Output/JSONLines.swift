@@ -46,11 +46,11 @@ package struct JSONLines: Reporter {
         try self.output(JSONLine.encode(event))
     }
 
-    package func changed(_ change: TreeChange) throws(FerryError) {
+    package func changed(_ change: TreeChange, isVerification: Bool) throws(FerryError) {
         let event = ChangeEvent(
             event: "change",
             path: Escaping.escape(change.path),
-            kind: ChangeText.kind(change),
+            kind: ChangeText.kind(change, isVerification: isVerification),
             reasons: ChangeText.reasons(change),
             bytes: change.size,
             directory: change.isDirectory

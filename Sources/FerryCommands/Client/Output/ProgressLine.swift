@@ -115,9 +115,9 @@ package final class ProgressLine: Reporter {
         }
     }
 
-    package func changed(_ change: TreeChange) throws(FerryError) {
+    package func changed(_ change: TreeChange, isVerification: Bool) throws(FerryError) {
         self.state.withLock { self.erase(&$0) }
-        try StandardOutput.write(line: ChangeText.line(change))
+        try StandardOutput.write(line: ChangeText.line(change, isVerification: isVerification))
     }
 
     package func failedInside(_ label: TransferLabel, _ error: FerryError) {

@@ -90,8 +90,11 @@ package protocol Reporter: Sendable {
     func failed(_ label: TransferLabel?, _ error: FerryError)
     /// Something in a tree is changed, or would be, for whoever wants to know each.
     ///
+    /// - Parameters:
+    ///   - change: which.
+    ///   - isVerification: whether the two sides are only compared.
     /// - Throws: what standard output says.
-    func changed(_ change: TreeChange) throws(FerryError)
+    func changed(_ change: TreeChange, isVerification: Bool) throws(FerryError)
     /// Something in a tree failed; the rest of the tree goes on.
     func failedInside(_ label: TransferLabel, _ error: FerryError)
     /// The job ends.
@@ -112,8 +115,8 @@ extension Reporter {
     package func progressed(_ summary: TransferSummary) {}
     package func ticked() {}
     package func interrupted() {}
-    package func changed(_ change: TreeChange) throws(FerryError) {
-        try StandardOutput.write(line: ChangeText.line(change))
+    package func changed(_ change: TreeChange, isVerification: Bool) throws(FerryError) {
+        try StandardOutput.write(line: ChangeText.line(change, isVerification: isVerification))
     }
     package func failedInside(_ label: TransferLabel, _ error: FerryError) { self.failed(label, error) }
 }

@@ -26,8 +26,9 @@ struct PushTreeTransfer: Transfer {
         OpenFiles.raise()
         let filter = context.trees.filter
         // The daemon needs it only to know what not to delete.
-        if context.trees.deletes { try FilterOptions.check(filter) }
-        let shown = ShownChanges(context.reporter)
+        let isFiltered = context.trees.deletes || context.trees.verifies
+        if isFiltered { try FilterOptions.check(filter) }
+        let shown = ShownChanges(context)
         let request = PushTreeRequest(
             TreeWalk(
                 try RootDirectory(path: self.source.bytes).openTree(.root),
@@ -35,7 +36,7 @@ struct PushTreeTransfer: Transfer {
                 staysOnFileSystem: filter.oneFileSystem
             ),
             path: self.target.wirePath,
-            options: context.treeOptions(filtered: context.trees.deletes),
+            options: context.treeOptions(filtered: isFiltered),
             makeParents: self.makeParents,
             compression: context.compression,
             limits: try connection.peerLimits(),
@@ -72,7 +73,7 @@ struct PullTreeTransfer: Transfer {
         options.reports = context.trees.reports
         options.filter = try TreeFilter(context.trees.filter)
         try FilterOptions.check(context.trees.filter)
-        let shown = ShownChanges(context.reporter)
+        let shown = ShownChanges(context)
         let (target, events, isDryRun) = (self.target, self.events(context.reporter, shown), context.trees.isDryRun)
         let request = PullTreeRequest(
             path: self.source.wirePath,
@@ -113,16 +114,33 @@ struct PullTreeTransfer: Transfer {
 /// Shows what is changed; that nobody got it is an error once the work is done.
 private final class ShownChanges: Sendable {
     private let reporter: any Reporter
-    private let failure = Mutex<FerryError?>(nil)
+    private let isVerification: Bool
+    private let state = Mutex<(count: Int, failure: FerryError?)>((0, nil))
 
-    init(_ reporter: any Reporter) { self.reporter = reporter }
-
-    func show(_ change: TreeChange) {
-        guard self.failure.withLock({ $0 == nil }) else { return }
-        do throws(FerryError) { try self.reporter.changed(change) } catch { self.failure.withLock { $0 = error } }
+    init(_ context: TransferContext) {
+        self.reporter = context.reporter
+        self.isVerification = context.trees.verifies
     }
 
-    func check() throws { if let failure = self.failure.withLock({ $0 }) { throw failure } }
+    func show(_ change: TreeChange) {
+        let hasFailed = self.state.withLock { state in
+            state.count += 1
+            return state.failure != nil
+        }
+        guard !hasFailed else { return }
+        do throws(FerryError) {
+            try self.reporter.changed(change, isVerification: self.isVerification)
+        } catch {
+            self.state.withLock { $0.failure = error }
+        }
+    }
+
+    func check() throws {
+        let (count, failure) = self.state.withLock { $0 }
+        if let failure { throw failure }
+        guard self.isVerification, count > 0 else { return }
+        throw FerryError(.integrity, "the two sides differ in \(count) \(count == 1 ? "thing" : "things")")
+    }
 }
 
 extension Transfer {
@@ -148,6 +166,7 @@ extension TransferContext {
         if let limit = self.trees.maxDelete { options.maxDelete = limit }
         options.dryRun = self.trees.isDryRun
         options.report = self.trees.reports
+        options.verify = self.trees.verifies
         if isFiltered { options.filter = self.trees.filter }
         return options
     }

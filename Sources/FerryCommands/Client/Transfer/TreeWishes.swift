@@ -6,6 +6,8 @@ struct TreeWishes: Sendable {
     var deletes = false
     var maxDelete: UInt64?
     var isDryRun = false
+    /// Whether the content of both sides is compared, and nothing changed.
+    var verifies = false
     /// Whether each change is shown.
     var reports = false
 }
