@@ -39,6 +39,10 @@ struct TreeContent {
     private var openLevels = 0
     /// Whole, and waiting for the directories whose places they take.
     private var waiting: [(file: PartialFile, subject: TreeBatch.Subject, name: [UInt8])] = []
+    /// Further names of such files, and such as take directories' places.
+    private var waitingLinks: [(name: [UInt8], first: [UInt8], directory: TargetDirectory)] = []
+    /// Paths of both.
+    private var waitingPaths: Set<[UInt8]> = []
     private var changes: [TreeChange] = []
     private var failures: [(path: [UInt8], error: FerryError)] = []
     private(set) var summary = TransferSummary()
@@ -111,7 +115,16 @@ struct TreeContent {
                 self.replaced(in: subject.directory)
             }
         }
-        self.waiting = []
+        for (name, first, directory) in self.waitingLinks {
+            let subject = TreeBatch.Subject(directory: directory, path: directory.directory.path(of: name))
+            if mayDelete {
+                self.batch.add(.link(name: name, directory: directory.directory, first: first), subject)
+            } else {
+                self.failures.append((subject.path, directory.directory.taken(name)))
+                self.replaced(in: directory)
+            }
+        }
+        (self.waiting, self.waitingLinks) = ([], [])
     }
 
     /// Something that was to take a directory's place has done so, or never will.
@@ -132,12 +145,25 @@ struct TreeContent {
 
     mutating func expect(_ file: IncomingFile) {
         file.directory.pending += 1
+        if file.replacesDirectory { self.waitingPaths.insert(file.path) }
         self.expected.append(file)
         self.order.append(.file(file))
     }
 
     /// Gives a file a further name, once those that are needed so far are there: it may be one of them.
-    mutating func link(_ name: [UInt8], to first: [UInt8], in directory: TargetDirectory) {
+    ///
+    /// - Parameters:
+    ///   - name: in the directory.
+    ///   - first: the file's path from the top of the tree.
+    ///   - directory: where the name goes.
+    ///   - isLate: whether a directory has the name, which goes before.
+    mutating func link(_ name: [UInt8], to first: [UInt8], in directory: TargetDirectory, isLate: Bool = false) {
+        if isLate || self.waitingPaths.contains(first) {
+            directory.pending += 1
+            self.waitingPaths.insert(directory.directory.path(of: name))
+            self.waitingLinks.append((name, first, directory))
+            return
+        }
         // While nothing is on its way, what is here is what will be.
         if self.isEmpty, self.isLinked(name, first, directory) { return }
         directory.pending += 1

@@ -192,6 +192,8 @@ package final class TreeReceiver {
                 self.neededBytes = self.neededBytes.addingReportingOverflow(file.listedSize).partialValue
             case .later(let directory): directory.pending += 1
             case .link(let name, let first, let directory): self.content.link(name, to: first, in: directory)
+            case .lateLink(let name, let first, let directory):
+                self.content.link(name, to: first, in: directory, isLate: true)
             case .entered(let directory): self.content.entered(directory)
             case .ended(let directory): self.content.ended(directory)
             }

@@ -14,6 +14,8 @@ final class TreeTarget {
         /// It takes the place of a directory in the end.
         case later(TargetDirectory)
         case link(name: [UInt8], first: [UInt8], TargetDirectory)
+        /// The same, in the place of a directory.
+        case lateLink(name: [UInt8], first: [UInt8], TargetDirectory)
         case entered(TargetDirectory)
         case ended(TargetDirectory)
     }
@@ -141,6 +143,7 @@ final class TreeTarget {
         switch item.kind {
         case .directory: return try self.directory(item, here, in: directory, path)
         case .file where !item.firstName.isEmpty:
+            if here?.kind == .directory { return try self.replaceDirectory(item, in: directory, path) }
             if here == nil { self.report(path, .new, [], item) }
             return self.options.isDryRun ? .nothing : .link(name: item.name, first: item.firstName, directory)
         case .file: return try self.file(item, here, in: directory, path)
@@ -243,6 +246,9 @@ final class TreeTarget {
         self.others.append(path)
         guard !self.options.isDryRun else { return .nothing }
         self.replaced += 1
+        guard item.firstName.isEmpty else {
+            return .lateLink(name: item.name, first: item.firstName, directory)
+        }
         guard item.kind == .symlink else {
             return .needed(IncomingFile(item, in: directory, oldSize: nil, replacesDirectory: true))
         }
