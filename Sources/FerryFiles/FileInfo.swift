@@ -44,7 +44,12 @@ package struct FileInfo: Sendable, Hashable {
     package let posixMode: UInt32
 
     /// Of something that could not be looked at.
-    static let unknown = FileInfo(stat())
+    static let unknown: FileInfo = {
+        var status = stat()
+        // No kind of file, and not 0, which would end a directory (Docs/protocol.md).
+        status.st_mode = 1
+        return FileInfo(status)
+    }()
 
     init(_ status: stat) {
         self.kind =

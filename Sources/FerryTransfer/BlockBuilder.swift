@@ -36,6 +36,8 @@ struct BlockBuilder {
         var length = 0
         for chunk in self.wanted {
             if length + chunk.length > ChunkLimits.maximumLength { return (count, length) }
+            // Its header is to fit as well.
+            if count == WireConstants.namesPerFrame { return (count, length) }
             if length >= enough, short || chunk.number != self.wanted.first?.number { return (count, length) }
             count += 1
             length += chunk.length

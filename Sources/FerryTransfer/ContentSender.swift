@@ -167,7 +167,7 @@ private struct NamesBatch {
             self.ids.append(chunk.id)
         case .average(let average):
             // It counts for the first file of its frame.
-            guard self.isEmpty else { return false }
+            guard self.isEmpty, self.allowed > 0 else { return false }
             self.average = average
         case .end(let note):
             guard self.ends.count < Self.endLimit, note == nil || self.notes.count < Self.noteLimit else {

@@ -116,8 +116,8 @@ extension OpenDirectory {
     ) throws(FerryError) {
         do throws(Errno) {
             let hidden = PartialName.random()
-            try make(hidden)
             do throws(Errno) {
+                try make(hidden)
                 try self.calls.renameat(self.descriptor.raw, hidden, CString.make(name))
             } catch {
                 try? self.calls.unlinkat(self.descriptor.raw, hidden)

@@ -9,6 +9,8 @@ package struct TreeEntry: Sendable {
     package let info: FileInfo
     /// What a symbolic link says.
     package var linkText: [UInt8] = []
+    /// It takes no part: by a filter, or, of a directory, what is in it, because it lies on another file system.
+    package var isLeftOut = false
     /// Why it could not be read; of a directory, why what is in it is not known.
     package var failure: FerryError?
     /// The directory itself, if it is one that could be opened.
@@ -24,7 +26,12 @@ package final class TreeWalk {
         case entry(TreeEntry)
         /// The directory that was entered last, and has not ended, ends.
         case end
+        /// Much was left out, and nothing found yet.
+        case pause
     }
+
+    /// Entries that are left out, after which others get their turn.
+    private static let pauseAfter = 1000
 
     /// Directories from the top down, each of which is held open.
     package static let maximumDepth = 512
@@ -42,6 +49,7 @@ package final class TreeWalk {
     /// The file system that is not left; nil where others are entered.
     private var device: UInt64?
     private let staysOnFileSystem: Bool
+    private let tellsLeftOut: Bool
     private var levels: [Level] = []
     private var hasBegun = false
 
@@ -49,7 +57,14 @@ package final class TreeWalk {
     ///   - top: of the tree.
     ///   - filter: which entries take part.
     ///   - staysOnFileSystem: whether directories on other file systems are told, and not entered.
-    package init(_ top: OpenDirectory, filter: TreeFilter = TreeFilter(), staysOnFileSystem: Bool = false) {
+    ///   - tellsLeftOut: whether what a filter leaves out is told, for a receiver that is to remove what is only there.
+    package init(
+        _ top: OpenDirectory,
+        filter: TreeFilter = TreeFilter(),
+        staysOnFileSystem: Bool = false,
+        tellsLeftOut: Bool = false
+    ) {
+        self.tellsLeftOut = tellsLeftOut
         self.top = top
         self.filter = filter
         self.staysOnFileSystem = staysOnFileSystem
@@ -64,11 +79,14 @@ package final class TreeWalk {
             let info = try self.top.info()
             if self.staysOnFileSystem { self.device = info.device }
             let names = try self.names(of: self.top)
-            let filter = try self.filter.top(ignoreFile: self.top.ignoreFile(names, self.filter))
+            let filter = try self.filter.top(ignoreFile: self.top.ignoreFile(self.filter))
             self.levels = [Level(directory: self.top, names: names, filter: filter)]
             return .entry(TreeEntry(directory: self.top, name: [], info: info, opened: self.top))
         }
+        var passed = 0
         while let level = self.levels.last {
+            guard passed < Self.pauseAfter else { return .pause }
+            passed += 1
             guard let directory = level.directory, level.next < level.names.count else {
                 self.levels.removeLast()
                 return .end
@@ -92,8 +110,12 @@ package final class TreeWalk {
         } catch {
             return TreeEntry(directory: directory, name: name, info: .unknown, failure: error)
         }
-        if let filter, filter.excludes(name, info) { return nil }
         var entry = TreeEntry(directory: directory, name: name, info: info)
+        if let filter, filter.excludes(name, info) {
+            guard self.tellsLeftOut else { return nil }
+            entry.isLeftOut = true
+            return entry
+        }
         do throws(FerryError) {
             switch info.kind {
             case .directory: try self.enter(&entry, filter)
@@ -121,19 +143,21 @@ package final class TreeWalk {
         let names = isElsewhere ? NameList() : try self.names(of: opened)
         let level = try filter?.entering(
             entry.name,
-            ignoreFile: opened.ignoreFile(names, self.filter),
+            ignoreFile: names.contains(IgnoreFile.name) ? opened.ignoreFile(self.filter) : nil,
             named: Escaping.escape(opened.path(of: IgnoreFile.name))
         )
         entry.opened = opened
+        entry.isLeftOut = isElsewhere
         self.levels.append(Level(directory: opened, names: names, filter: level))
     }
 
     /// What is in a directory; of a cache only its tag.
     private func names(of directory: OpenDirectory) throws(FerryError) -> NameList {
-        let names = try directory.names()
-        guard self.filter.skipsCacheDirectories, names.contains(CacheDirectory.tagName) else { return names }
-        let beginning = try? directory.readSmall(CacheDirectory.tagName, limit: CacheDirectory.signature.count)
-        guard let beginning, CacheDirectory.isTag(beginning) else { return names }
+        guard !directory.isCache(self.filter) else { return self.tag() }
+        return try directory.names()
+    }
+
+    private func tag() -> NameList {
         var tag = NameList()
         tag.append(CacheDirectory.tagName)
         return tag
@@ -141,14 +165,19 @@ package final class TreeWalk {
 }
 
 extension OpenDirectory {
+    /// Whether it is a cache of which only the tag takes part.
+    package func isCache(_ filter: TreeFilter) -> Bool {
+        guard filter.skipsCacheDirectories else { return false }
+        let beginning = try? self.readSmall(CacheDirectory.tagName, limit: CacheDirectory.signature.count)
+        return beginning.map { CacheDirectory.isTag($0) } ?? false
+    }
+
     /// The content of the `.ferryignore` in it; nil if there is none, or none counts.
-    /// - Parameters:
-    ///   - names: of what is in it.
-    ///   - filter: of the command.
+    /// - Parameter filter: of the command.
     /// - Returns: its bytes.
     /// - Throws: what reading it fails with; one byte past the limit is enough to be refused.
-    package func ignoreFile(_ names: NameList, _ filter: TreeFilter) throws(FerryError) -> [UInt8]? {
-        guard filter.readsIgnoreFiles, names.contains(IgnoreFile.name) else { return nil }
+    package func ignoreFile(_ filter: TreeFilter) throws(FerryError) -> [UInt8]? {
+        guard filter.readsIgnoreFiles else { return nil }
         do throws(FerryError) {
             return try self.readSmall(IgnoreFile.name, limit: IgnoreFile.maximumSize + 1)
         } catch  where error.code == .notFound || error.code == .notAFile || error.code == .denied {

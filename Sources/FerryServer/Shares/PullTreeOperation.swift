@@ -38,7 +38,8 @@ final class PullTreeOperation: FrameOperation {
             TreeWalk(
                 try location.root.openTree(location.path),
                 filter: try TreeFilter(self.request.options.filter),
-                staysOnFileSystem: self.request.options.filter.oneFileSystem
+                staysOnFileSystem: self.request.options.filter.oneFileSystem,
+                tellsLeftOut: self.request.options.delete
             ),
             compression: compression,
             limits: limits

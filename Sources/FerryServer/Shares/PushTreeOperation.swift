@@ -47,10 +47,15 @@ final class PushTreeOperation: FrameOperation {
         options.maxDelete = wish.hasMaxDelete ? wish.maxDelete : nil
         options.isDryRun = wish.dryRun
         options.reports = wish.report
+        guard options.mayRead || !(wish.verify || wish.delete || wish.dryRun || wish.report) else {
+            throw FerryError(
+                .denied,
+                "\(self.access.user.text) may not read from the share \(location.share.name.text), and comparing, reporting "
+                    + "and deleting tell what is there",
+                remedy: "ask the daemon's administrator for a grant"
+            )
+        }
         if wish.verify {
-            guard location.granted.contains(.read) else {
-                throw FerryError(.denied, "\(self.access.user.text) may not read from the share, which comparing takes")
-            }
             (options.verifies, options.isDryRun, options.deletes, options.reports) = (true, true, true, true)
         }
         let top = try self.top(location, &options)

@@ -37,6 +37,10 @@ final class IncomingFile {
     let replacesDirectory: Bool
     /// It changed while it was read, and comes once more as this one.
     var successor: IncomingFile?
+    /// How often it came before.
+    private let attempts: Int
+    /// More than any sender tries.
+    private static let maximumAttempts = 8
     /// It is ready to be published, or counts for nothing any more.
     var isSettled = false
     /// The same of the one that counts.
@@ -56,6 +60,7 @@ final class IncomingFile {
         isVerified: Bool = false,
         replacesDirectory: Bool = false
     ) {
+        self.attempts = 0
         self.isVerified = isVerified
         self.replacesDirectory = replacesDirectory
         self.directory = directory
@@ -68,6 +73,7 @@ final class IncomingFile {
 
     /// The same file, to come once more from its start.
     private init(again file: IncomingFile) {
+        self.attempts = file.attempts + 1
         self.isVerified = file.isVerified
         self.replacesDirectory = file.replacesDirectory
         self.directory = file.directory
@@ -103,11 +109,23 @@ final class IncomingFile {
     /// It comes once more from its start.
     ///
     /// - Returns: what is to come.
-    func replace() -> IncomingFile {
+    /// - Throws: `.violation` if that happens again and again.
+    func replace() throws(FerryError) -> IncomingFile {
+        guard self.attempts < Self.maximumAttempts else {
+            throw FerryError(.violation, "a file comes again and again")
+        }
         let next = IncomingFile(again: self)
         self.successor = next
         self.discard()
         return next
+    }
+
+    /// All its names are decided: what chunks are looked for in is not needed any more, however long it still takes.
+    func releaseSources() {
+        self.assembly?.stop()
+        self.assembly?.forgetOld()
+        self.assembly = nil
+        self.here = nil
     }
 
     func discard() {

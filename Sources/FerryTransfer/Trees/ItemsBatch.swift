@@ -18,15 +18,18 @@ struct ItemsBatch {
     mutating func append(_ entry: TreeEntry, firstName: [UInt8]?) {
         self.items.names.append(contentsOf: entry.name)
         self.items.nameLengths.append(UInt32(entry.name.count))
-        self.items.modes.append(entry.info.posixMode)
-        self.items.sizes.append(entry.info.kind == .file ? UInt64(clamping: entry.info.size) : 0)
+        // What takes no part is only named.
+        let isNamed = entry.isLeftOut && entry.opened == nil
+        self.items.modes.append(isNamed ? 1 : entry.info.posixMode)
+        self.items.sizes.append(entry.info.kind == .file && !isNamed ? UInt64(clamping: entry.info.size) : 0)
         self.items.seconds.append(entry.info.modified.seconds)
         self.items.nanoseconds.append(entry.info.modified.nanoseconds)
         self.bytes += entry.name.count
-        guard firstName != nil || !entry.linkText.isEmpty || entry.failure != nil else { return }
+        guard firstName != nil || !entry.linkText.isEmpty || entry.failure != nil || entry.isLeftOut else { return }
         var note = WireItemNote()
         note.item = UInt32(self.count - 1)
         note.target = Data(entry.linkText)
+        note.leftOut = entry.isLeftOut
         note.firstName = Data(firstName ?? [])
         // As long as the texts may be: few of these fit.
         if let failure = entry.failure {

@@ -5,9 +5,6 @@ import Synchronization
 
 /// What has come whole and is to become durable and visible together, and what is just becoming so.
 struct TreeBatch {
-    /// Files that become durable together, where the process may have so many open: each is, until then, and as many again
-    /// may wait meanwhile.
-    private static let mostFiles = 4096
     private static let leastFiles = 64
     /// Files of all transfers of this process that wait to become durable.
     private static let waiting = Atomic<Int>(0)
@@ -26,16 +23,25 @@ struct TreeBatch {
     }
 
     private let publisher: TreePublisher
+    private let mostFiles: Int
     private var actions: [TreePublisher.Action] = []
     private var subjects: [Subject] = []
     private var bytes: UInt64 = 0
     private var start: ContinuousClock.Instant?
+    /// A sync has failed: what it covered is not known, and nothing may be published any more.
+    private(set) var hasFailed = false
     /// Of what is being published.
     private var publishing: [Subject] = []
     /// One directory on each file system, opened before anything was written there.
     private var places: [UInt64: OpenDirectory] = [:]
 
-    init(top: OpenDirectory) { self.publisher = TreePublisher(top: top) }
+    /// - Parameters:
+    ///   - top: of the tree.
+    ///   - mostFiles: that become durable together, where the process may have so many open.
+    init(top: OpenDirectory, mostFiles: Int) {
+        self.publisher = TreePublisher(top: top)
+        self.mostFiles = mostFiles
+    }
 
     /// Something is being published.
     var isBusy: Bool { !self.publisher.isIdle }
@@ -44,7 +50,7 @@ struct TreeBatch {
     /// Nothing more can be taken before something is published.
     var isSaturated: Bool { self.isFull && self.isBusy }
     private var isFull: Bool {
-        guard self.actions.count < Self.mostFiles else { return true }
+        guard self.actions.count < self.mostFiles else { return true }
         return self.actions.count >= Self.leastFiles && Self.waiting.load(ordering: .relaxed) >= Self.allowed
     }
     /// Whether it had better be published now.
@@ -53,6 +59,11 @@ struct TreeBatch {
         return self.isFull || self.bytes >= Self.byteLimit
             || self.start.map { .now - $0 > Self.patience } ?? false
     }
+
+    /// Something will not appear, so that no further name may be given to what has its name now.
+    ///
+    /// - Parameter path: from the top of the tree.
+    func failed(_ path: [UInt8]) { self.publisher.failed(path) }
 
     mutating func entered(_ directory: TargetDirectory) {
         if self.places[directory.device] == nil { self.places[directory.device] = directory.directory }
@@ -84,6 +95,7 @@ struct TreeBatch {
     mutating func take() throws(FerryError) -> [(subject: Subject, error: FerryError?)] {
         guard let verdict = self.publisher.take() else { return [] }
         defer { Self.forget(&self.publishing) }
+        if case .failure = verdict { self.hasFailed = true }
         return Array(zip(self.publishing, try verdict.get())).map { ($0, $1) }
     }
 
@@ -92,11 +104,12 @@ struct TreeBatch {
     /// - Parameter keeping: whether what is whole is published.
     mutating func abandon(keeping: Bool) {
         self.publisher.wait()
-        if keeping {
+        _ = try? self.take()
+        if keeping, !self.hasFailed {
             // What came of it is told to nobody: the next run finds the files in their places.
             _ = self.publisher.publish(self.actions, syncing: Array(self.places.values))
         } else {
-            for case .file(let file) in self.actions { file.discard() }
+            for case .file(let file, _) in self.actions { file.discard() }
         }
         self.actions = []
         Self.forget(&self.subjects)

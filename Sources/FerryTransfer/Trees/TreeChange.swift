@@ -56,7 +56,8 @@ package struct TreeChange: Sendable, Equatable {
 
     package var wire: WireChange {
         var wire = WireChange()
-        wire.path = Data(self.path)
+        // What does not fit a frame is left out.
+        wire.path = Data(self.path.prefix(48 << 10))
         wire.kind =
             switch self.kind {
             case .new: .new

@@ -14,6 +14,10 @@ struct TreeContent {
 
     /// Less than this is read whole and compared, if at all; more is put together with what is here, in bytes.
     private static let assemblyLimit: UInt64 = 64 << 10
+    /// Files of which a part has come, each of which is open.
+    private static let openLimit = 256
+    /// Further names of files that wait for directories to go.
+    private static let waitingLinkLimit = 4096
     /// Directories that are open because files in them are on their way.
     private static let directoryLimit = 256
 
@@ -37,6 +41,7 @@ struct TreeContent {
     /// Directories that were entered and have not got their metadata.
     private var openDirectories = 0
     private var openLevels = 0
+    private var openFiles: Int { self.coming.count { $0.destination != nil } }
     /// Whole, and waiting for the directories whose places they take.
     private var waiting: [(file: PartialFile, subject: TreeBatch.Subject, name: [UInt8])] = []
     /// Further names of such files, and such as take directories' places.
@@ -49,15 +54,15 @@ struct TreeContent {
 
     init(
         top: OpenDirectory,
-        owner: String,
+        options: TreeReceiver.Options,
         limits: FrameLimits,
         window: (@Sendable () -> Int)?,
         willWrite: TreeReceiver.WillWrite?
     ) {
         self.top = top
-        self.owner = owner
+        self.owner = options.owner
         self.willWrite = willWrite
-        self.batch = TreeBatch(top: top)
+        self.batch = TreeBatch(top: top, mostFiles: options.batchFiles)
         let machine = ReceiveMachine(limits: limits, announcedSize: nil, repeats: .resent)
         self.blocks = BlockReceiver(machine: machine, limits: limits, window: window)
     }
@@ -108,7 +113,7 @@ struct TreeContent {
     mutating func replaceDirectories(_ mayDelete: Bool) {
         for (file, subject, name) in self.waiting {
             if mayDelete {
-                self.batch.add(.file(file), subject)
+                self.batch.add(.file(file, path: subject.path), subject)
             } else {
                 file.discard()
                 self.failures.append((subject.path, subject.directory.directory.taken(name)))
@@ -159,6 +164,9 @@ struct TreeContent {
     ///   - isLate: whether a directory has the name, which goes before.
     mutating func link(_ name: [UInt8], to first: [UInt8], in directory: TargetDirectory, isLate: Bool = false) {
         if isLate || self.waitingPaths.contains(first) {
+            guard self.waitingLinks.count < Self.waitingLinkLimit else {
+                return self.failures.append((directory.directory.path(of: name), directory.directory.taken(name)))
+            }
             directory.pending += 1
             self.waitingPaths.insert(directory.directory.path(of: name))
             self.waitingLinks.append((name, first, directory))
@@ -240,12 +248,13 @@ struct TreeContent {
         self.current = nil
         file.hasEnded = true
         if let note, note.again {
-            self.current = file.replace()
+            self.current = try file.replace()
         } else if let note, note.hasFailure {
             self.giveUp(file, FerryError(peer: note.failure))
         } else if let note, note.hasMetadata {
             try file.update(note.metadata)
         }
+        if !file.isUndecided { file.releaseSources() }
         // One of which nothing is left to decide or to come.
         if self.naming.last !== file { try self.finishIfComplete(file) }
     }
@@ -272,12 +281,13 @@ struct TreeContent {
         var decided = 0
         var read = 0
         while read < FileReceiver.decisionStep, decided < WireConstants.namesPerFrame, !self.batch.isSaturated,
-            let file = self.naming.first
+            let file = self.naming.first, file.destination != nil || self.openFiles < Self.openLimit
         {
             try self.prepare(file, sink)
             guard let name = file.nextName else {
                 if file.isUndecided { break }
                 self.naming.removeFirst()
+                if file.hasEnded { file.releaseSources() }
                 try self.finishIfComplete(file)
                 continue
             }
@@ -416,9 +426,8 @@ struct TreeContent {
             let piece = unsafe UnsafeRawBufferPointer(rebasing: bytes[done..<(done + count)])
             file.wanted -= min(file.wanted, UInt64(count))
             done += count
-            guard !file.isGivenUp else { continue }
             do throws(FerryError) {
-                unsafe try self.destination(of: file).write(piece, at: place - start)
+                if !file.isGivenUp { unsafe try self.destination(of: file).write(piece, at: place - start) }
             } catch {
                 try self.fail(file, error)
             }
@@ -465,14 +474,13 @@ struct TreeContent {
                 mode: file.finalMode,
                 modified: file.modified
             )
-            file.assembly?.forgetOld()
-            file.assembly = nil
+            file.releaseSources()
             file.destination = nil
             let subject = TreeBatch.Subject(directory: file.directory, path: file.path)
             if file.replacesDirectory {
                 self.waiting.append((destination.partial, subject, file.name))
             } else {
-                self.batch.add(.file(destination.partial), subject, bytes: file.named)
+                self.batch.add(.file(destination.partial, path: file.path), subject, bytes: file.named)
             }
             self.advance()
         } catch {
@@ -503,7 +511,10 @@ struct TreeContent {
     }
 
     private mutating func giveUp(_ file: IncomingFile, _ error: FerryError) {
-        if !file.isGivenUp { self.failures.append((file.path, error)) }
+        if !file.isGivenUp {
+            self.failures.append((file.path, error))
+            self.batch.failed(file.path)
+        }
         file.discard()
     }
 
@@ -530,7 +541,8 @@ struct TreeContent {
         self.batch.abandon(keeping: keeping)
         for (file, _, _) in self.waiting { file.discard() }
         self.waiting = []
-        for file in Array(self.coming) + Array(self.naming) where !file.isGivenUp {
+        let keeping = keeping && !self.batch.hasFailed
+        for file in Array(self.coming) + Array(self.naming) + [self.current].compactMap({ $0 }) where !file.isGivenUp {
             file.assembly?.stop()
             file.destination?.abandon(keeping: keeping)
             file.destination = nil

@@ -16,18 +16,22 @@ final class TreeDeletion {
         let directory: OpenDirectory
         let names: NameList
         let filter: FilterLevel
+        let isCache: Bool
+        let device: UInt64
         var next = 0
         /// Something in it stays, and so it does.
         var stays = false
     }
 
-    /// A directory that stays, and in which something is only here.
+    /// A directory that stays; those on the way to where something is only here.
     private struct Place {
-        let path: ArraySlice<UInt8>
+        let name: [UInt8]
         let directory: OpenDirectory
         let filter: FilterLevel
-        /// Mode and time, which it keeps.
-        let info: FileInfo
+        /// Only its tag takes part.
+        let isCache: Bool
+        /// Mode and time, which it keeps; nil until something is removed from it.
+        var info: FileInfo?
     }
 
     private let top: OpenDirectory
@@ -37,8 +41,11 @@ final class TreeDeletion {
     private var spool: Spool
     private var phase = Phase.finding
     private var levels: [Level] = []
-    /// The directory that the last one lay in, and its filter.
-    private var place: Place?
+    /// From the top to where the last one lay.
+    private var places: [Place] = []
+    /// `.ferryignore` files that are only here: they go last, for until then what they say counts.
+    private var ignoreFiles: Spool
+    private var isAtIgnoreFiles = false
     private var counted: UInt64 = 0
     /// Things that were removed, or would be.
     private(set) var deleted: UInt64 = 0
@@ -68,13 +75,18 @@ final class TreeDeletion {
         self.report = report
         self.failed = failed
         self.spool = try Spool(beside: top)
+        self.ignoreFiles = try Spool(beside: top)
     }
 
     /// Notes something that is only here.
     ///
     /// - Parameter path: from the top of the tree.
     /// - Throws: what writing it down fails with.
-    func found(_ path: [UInt8]) throws(FerryError) { try self.spool.append(path) }
+    func found(_ path: [UInt8]) throws(FerryError) {
+        let isIgnoreFile =
+            self.filter.readsIgnoreFiles && path.suffix(IgnoreFile.name.count).elementsEqual(IgnoreFile.name)
+        if isIgnoreFile { try self.ignoreFiles.append(path) } else { try self.spool.append(path) }
+    }
 
     /// Does a piece of the work.
     ///
@@ -91,19 +103,27 @@ final class TreeDeletion {
 
     private func stepOnce() throws(FerryError) {
         guard let level = self.levels.last else {
-            guard let path = try self.spool.next() else {
-                self.leavePlace()
-                return try self.endPass()
-            }
+            guard let path = try self.nextPath() else { return try self.endPass() }
             return self.begin(path)
         }
-        guard level.next < level.names.count else { return self.leave() }
+        guard level.next < level.names.count else { return self.leaveLevel() }
         let name = level.names[level.next]
         self.levels[self.levels.count - 1].next += 1
-        self.visit(name, in: level.directory, level.filter)
+        if level.isCache, name != CacheDirectory.tagName { return self.keepLevel() }
+        self.visit(name, in: level.directory, level.filter, device: level.device)
+    }
+
+    private func nextPath() throws(FerryError) -> [UInt8]? {
+        if !self.isAtIgnoreFiles, let path = try self.spool.next() { return path }
+        if !self.isAtIgnoreFiles {
+            self.isAtIgnoreFiles = true
+            try self.ignoreFiles.rewind()
+        }
+        return try self.ignoreFiles.next()
     }
 
     private func endPass() throws(FerryError) {
+        self.leave()
         guard self.phase == .counting, !self.isDryRun else {
             self.phase = .done
             return
@@ -116,66 +136,89 @@ final class TreeDeletion {
             )
         }
         try self.spool.rewind()
+        self.isAtIgnoreFiles = false
         self.phase = .deleting
     }
 
     /// Begins with something that was found.
     private func begin(_ path: [UInt8]) {
-        let slash = path.lastIndex(of: UInt8(ascii: "/"))
-        let parent = slash.map { path[..<$0] } ?? []
+        var names = path.split(separator: UInt8(ascii: "/")).map(Array.init)
+        guard let name = names.popLast() else { return }
         do throws(FerryError) {
-            if self.place?.path != parent {
-                self.leavePlace()
-                self.place = try self.enter(parent)
+            try self.enter(names)
+            guard let place = self.places.last, !place.isCache || name == CacheDirectory.tagName else { return }
+            let info = try place.directory.info()
+            if self.phase == .deleting, place.info == nil {
+                self.places[self.places.count - 1].info = info
+                if info.isOurs, info.mode & 0o200 == 0 {
+                    try place.directory.setMetadata(mode: info.mode | 0o200, modified: nil)
+                }
             }
-            guard let place = self.place else { return }
-            self.visit(Array(path[(slash.map { $0 + 1 } ?? 0)...]), in: place.directory, place.filter)
+            self.visit(name, in: place.directory, place.filter, device: info.device)
         } catch {
             // Its directory is gone, and it with that.
             if error.code != .notFound { self.failed(path, error) }
         }
     }
 
-    private func enter(_ path: ArraySlice<UInt8>) throws(FerryError) -> Place {
-        var directory = self.top
-        var filter = try self.filter.top(ignoreFile: directory.ignoreFile(directory.names(), self.filter))
-        for name in path.split(separator: UInt8(ascii: "/")).map(Array.init) {
-            directory = try directory.directory(name)
-            filter = try filter.entering(name, ignoreFile: directory.ignoreFile(directory.names(), self.filter))
+    /// Opens the directories to `names`; those that are open already stay so.
+    private func enter(_ names: [[UInt8]]) throws(FerryError) {
+        if self.places.isEmpty {
+            let filter = try self.filter.top(ignoreFile: self.top.ignoreFile(self.filter))
+            let isCache = self.top.isCache(self.filter)
+            self.places = [Place(name: [], directory: self.top, filter: filter, isCache: isCache)]
         }
-        let info = try directory.info()
-        if self.phase == .deleting, info.isOurs, info.mode & 0o200 == 0 {
-            try directory.setMetadata(mode: info.mode | 0o200, modified: nil)
+        let common = zip(self.places.dropFirst(), names).prefix { $0.name == $1 }.count
+        while self.places.count > common + 1 { self.leavePlace() }
+        for name in names.dropFirst(common) {
+            guard let last = self.places.last else { return }
+            let directory = try last.directory.directory(name)
+            let filter = try last.filter.entering(name, ignoreFile: directory.ignoreFile(self.filter))
+            let isCache = directory.isCache(self.filter)
+            self.places.append(Place(name: name, directory: directory, filter: filter, isCache: isCache))
         }
-        return Place(path: path, directory: directory, filter: filter, info: info)
+    }
+
+    /// Ends, wherever it is: directories that stay get their modes and times back.
+    func leave() {
+        self.levels = []
+        while !self.places.isEmpty { self.leavePlace() }
     }
 
     /// Gives a directory the mode and time back that it had before things were removed from it.
     private func leavePlace() {
-        guard let place = self.place else { return }
-        self.place = nil
-        guard self.phase == .deleting else { return }
+        guard let place = self.places.popLast(), let before = place.info else { return }
         do throws(FerryError) {
             let now = try place.directory.info()
             try place.directory.setMetadata(
-                mode: now.mode == place.info.mode ? nil : place.info.mode,
-                modified: now.modified == place.info.modified ? nil : place.info.modified
+                mode: now.mode == before.mode ? nil : before.mode,
+                modified: now.modified == before.modified ? nil : before.modified
             )
         } catch {
-            self.failed(Array(place.path), error)
+            self.failed(place.directory.path, error)
         }
     }
 
-    private func visit(_ name: [UInt8], in parent: OpenDirectory, _ filter: FilterLevel) {
+    private func visit(_ name: [UInt8], in parent: OpenDirectory, _ filter: FilterLevel, device: UInt64) {
         do throws(FerryError) {
             guard let info = try parent.info(name) else { return }
             guard !filter.excludes(name, info) else { return self.keepLevel() }
             guard info.kind == .directory else { return try self.remove(name, in: parent, isDirectory: false) }
-            guard self.levels.count < TreeWalk.maximumDepth else { return self.keepLevel() }
+            // Another file system in this one is none of ours.
+            guard self.levels.count < TreeWalk.maximumDepth, info.device == device else { return self.keepLevel() }
             let directory = try parent.directory(name)
-            let names = try directory.names()
-            let inside = try filter.entering(name, ignoreFile: directory.ignoreFile(names, self.filter))
-            self.levels.append(Level(parent: parent, name: name, directory: directory, names: names, filter: inside))
+            let inside = try filter.entering(name, ignoreFile: directory.ignoreFile(self.filter))
+            self.levels.append(
+                Level(
+                    parent: parent,
+                    name: name,
+                    directory: directory,
+                    names: try directory.names(),
+                    filter: inside,
+                    isCache: directory.isCache(self.filter),
+                    device: info.device
+                )
+            )
         } catch {
             self.keepLevel()
             if self.phase == .deleting { self.failed(parent.path(of: name), error) }
@@ -183,7 +226,7 @@ final class TreeDeletion {
     }
 
     /// The directory that is being worked on has nothing more in it.
-    private func leave() {
+    private func leaveLevel() {
         let level = self.levels.removeLast()
         guard !level.stays else { return self.keepLevel() }
         do throws(FerryError) {

@@ -17,6 +17,8 @@ struct TreeItem {
     let target: [UInt8]
     let firstName: [UInt8]
     let failure: FerryError?
+    /// The sender leaves it out: whatever has this name here stays as it is; of a directory, what is in it.
+    let isLeftOut: Bool
 
     /// Checks a frame of things.
     ///
@@ -72,6 +74,9 @@ struct TreeItem {
             case 0o120000: .symlink
             default: .other
             }
+        guard self.kind != .end || name.isEmpty && note == WireItemNote() else {
+            throw FerryError(.violation, "the end of a directory has a name or a note")
+        }
         guard nanoseconds < 1_000_000_000, size <= UInt64(Int64.max) else {
             throw FerryError(.violation, "an item has a time or a size that no file has")
         }
@@ -81,6 +86,7 @@ struct TreeItem {
         self.modified = Timestamp(seconds: seconds, nanoseconds: nanoseconds)
         self.target = [UInt8](note.target)
         self.firstName = [UInt8](note.firstName)
+        self.isLeftOut = note.leftOut
         self.failure = note.hasFailure ? FerryError(peer: note.failure) : nil
     }
 }

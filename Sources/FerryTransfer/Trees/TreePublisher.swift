@@ -11,7 +11,7 @@ import Synchronization
 final class TreePublisher: Sendable {
     enum Action: Sendable {
         /// A sealed file takes the place of its target.
-        case file(PartialFile)
+        case file(PartialFile, path: [UInt8])
         /// A file gets a further name.
         case link(name: [UInt8], directory: OpenDirectory, first: [UInt8])
     }
@@ -28,8 +28,19 @@ final class TreePublisher: Sendable {
     private let top: OpenDirectory
     private let queue = DispatchQueue(label: "ferry.publish")
     private let state = Mutex(State.idle)
+    /// Paths of what could not be transferred.
+    private let failures = Mutex<Set<[UInt8]>>([])
+    /// Past so many of them no further names are given at all.
+    private static let failureLimit = 1 << 16
 
     init(top: OpenDirectory) { self.top = top }
+
+    /// Something will not appear.
+    func failed(_ path: [UInt8]) {
+        self.failures.withLock { failures in
+            if failures.count <= Self.failureLimit { failures.insert(path) }
+        }
+    }
 
     var isIdle: Bool { self.state.withLock { if case .idle = $0 { true } else { false } } }
 
@@ -66,7 +77,7 @@ final class TreePublisher: Sendable {
             for place in places { try place.sync() }
         } catch {
             // What a failed sync covered is not known to be whole: none of it may get its name.
-            for case .file(let file) in actions { file.discard() }
+            for case .file(let file, _) in actions { file.discard() }
             return .failure(error)
         }
         return .success(actions.map(self.perform))
@@ -75,14 +86,27 @@ final class TreePublisher: Sendable {
     private func perform(_ action: Action) -> FerryError? {
         do throws(FerryError) {
             switch action {
-            case .file(let file): try file.replaceTarget()
+            case .file(let file, _): try file.replaceTarget()
             case .link(let name, let directory, let first):
+                let hasFailed = self.failures.withLock { $0.contains(first) || $0.count > Self.failureLimit }
+                guard !hasFailed else {
+                    throw FerryError(
+                        .notFound,
+                        "\(Escaping.escape(directory.path(of: name))) is the same file as \(Escaping.escape(first)), "
+                            + "which could not be transferred"
+                    )
+                }
                 let (parent, last) = try self.top.parent(of: first)
                 try directory.makeHardLink(name, to: last, in: parent)
             }
             return nil
         } catch {
-            if case .file(let file) = action { file.discard() }
+            switch action {
+            case .file(let file, let path):
+                file.discard()
+                self.failed(path)
+            case .link(let name, let directory, _): self.failed(directory.path(of: name))
+            }
             return error
         }
     }

@@ -22,6 +22,8 @@ package final class TreeReceiver {
         package var comparesContent = false
         /// Whose partial files are found again.
         package var owner = ""
+        /// Files that become durable and visible together, at most: each is open until then, and as many again may wait.
+        package var batchFiles = 4096
         /// Whether the sender is told what could not be done, and what is reported.
         package var tellsPeer = false
         /// Whether each change is reported.
@@ -50,12 +52,18 @@ package final class TreeReceiver {
     private var undecided = CircularBuffer<TreeItem>()
     /// Frames that came while no more files could be opened, in order; the windows bound them.
     private var held = CircularBuffer<Frame>()
+    private var heldWeight = 0
+    /// A window of blocks, and far more than a window of names and one of items take.
+    private let heldLimit: Int
     private var isLast = false
     private var deletion: TreeDeletion?
     /// Changes that are to be told to the peer.
     private var changes: [TreeChange] = []
-    /// Something of the source could not be read: nothing is removed.
-    private var lacksSource = false
+    /// A sync came before anything was removed.
+    private var hasSynced = false
+    /// Nothing is removed unless all else is in place.
+    private var hasLacked: Bool?
+    private var mayDelete: Bool { self.hasLacked == false && self.refusal == nil }
     /// What takes the places of directories has done so.
     private var hasReplaced = false
     /// What could not be removed.
@@ -90,10 +98,11 @@ package final class TreeReceiver {
     ) {
         self.options = options
         self.top = top
+        self.heldLimit = max(limits.blockWindow, limits.payload) + (16 << 20)
         self.target = TreeTarget(top, options: options)
         self.content = TreeContent(
             top: top,
-            owner: options.owner,
+            options: options,
             limits: limits,
             window: window,
             willWrite: willWrite
@@ -105,7 +114,13 @@ package final class TreeReceiver {
     ///
     /// - Throws: `.violation`, `.limit` or `.integrity` for what the sender may not do, and what writing fails with.
     package func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
-        guard self.held.isEmpty, !self.content.batch.isSaturated else { return self.held.append(frame) }
+        guard self.held.isEmpty, !self.content.batch.isSaturated else {
+            self.heldWeight += frame.weight
+            guard self.heldWeight <= self.heldLimit else {
+                throw FerryError(.limit, "the sender sends more than the windows allow")
+            }
+            return self.held.append(frame)
+        }
         try self.take(frame, sink)
     }
 
@@ -147,6 +162,7 @@ package final class TreeReceiver {
             return .working
         }
         if let frame = self.held.popFirst() {
+            self.heldWeight -= frame.weight
             try self.take(frame, sink)
             return .more
         }
@@ -170,7 +186,9 @@ package final class TreeReceiver {
     package func abandoned(_ error: FerryError) {
         // All is in place, and only the deletion was refused.
         guard self.refusal == nil else { return }
-        self.content.abandon(keeping: error.keepsPartialFiles)
+        self.deletion?.leave()
+        // Of a sender that breaks rules nothing is published.
+        self.content.abandon(keeping: error.keepsPartialFiles && error.code != .violation)
     }
 
     /// Decides things, a few hundred at a time.
@@ -211,7 +229,15 @@ package final class TreeReceiver {
             self.content.publish(sink)
             return .working
         }
-        if let deletion = self.deletion, !self.lacksSource, self.end?.isSynced == false, self.refusal == nil {
+        // What deleting itself cannot do does not count.
+        if self.hasLacked == nil { self.hasLacked = self.counts.failed > 0 }
+        if let deletion = self.deletion, self.mayDelete, self.end?.isSynced == false {
+            guard self.hasSynced || self.options.isDryRun else {
+                // What takes the place of what goes is durable before that goes.
+                self.hasSynced = true
+                self.content.publish(sink, always: true)
+                return .working
+            }
             guard sink.queuedBytes < BlockReceiver.answerLimit / 8 else { return .waiting }
             do throws(FerryError) {
                 let hasMore = try deletion.proceed()
@@ -242,7 +268,7 @@ package final class TreeReceiver {
 
     /// Puts files and links into the places of directories that are gone, if those could go.
     private func replaceDirectories(_ sink: any FrameSink) {
-        let mayDelete = !self.lacksSource && self.refusal == nil
+        let mayDelete = self.mayDelete
         self.content.replaceDirectories(mayDelete)
         for (path, error) in self.target.replaceDirectories(mayDelete) { self.failed(path, error, sink) }
         for directory in self.target.takeReplaced() { self.content.replaced(in: directory) }
@@ -289,7 +315,6 @@ package final class TreeReceiver {
 
     private func failed(_ path: [UInt8], _ error: FerryError, _ sink: any FrameSink) {
         self.counts.failed += 1
-        if error.origin == .remote { self.lacksSource = true }
         self.onEvent?(.failed(path, error))
         // What the peer said itself it knows.
         if self.options.tellsPeer, error.origin == .local { sink.send(.problem(path: path, error)) }

@@ -102,6 +102,7 @@ package final class TreeSender {
     /// - Returns: whether it did.
     private func tell(_ sink: any FrameSink) throws(FerryError) -> Bool {
         guard !self.hasTold, sink.queuedBytes < Self.queueLimit else { return false }
+        var hasPaused = false
         let room = WireConstants.itemWindow - self.outstanding
         while !self.batch.isFull, self.batch.count < room {
             guard let step = try self.walk.next() else {
@@ -113,9 +114,11 @@ package final class TreeSender {
                 self.batch.appendEnd()
                 self.told.append(.other)
             case .entry(let entry): self.tell(entry)
+            case .pause: hasPaused = true
             }
+            if hasPaused { break }
         }
-        guard self.batch.count > 0 || self.hasTold else { return false }
+        guard self.batch.count > 0 || self.hasTold else { return hasPaused }
         sink.send(self.batch.frame(isLast: self.hasTold))
         return true
     }
@@ -123,12 +126,14 @@ package final class TreeSender {
     private func tell(_ entry: TreeEntry) {
         if let failure = entry.failure {
             self.failed(entry.directory.path(of: entry.name), failure)
-        } else if entry.info.kind == .file {
+        } else if entry.info.kind == .file, !entry.isLeftOut {
             self.counts.files += 1
         }
-        let firstName = entry.info.kind == .file ? self.links.firstName(of: entry) : nil
+        let firstName = entry.info.kind == .file && !entry.isLeftOut ? self.links.firstName(of: entry) : nil
         self.batch.append(entry, firstName: firstName)
-        guard entry.info.kind == .file, entry.failure == nil, firstName == nil else { return self.told.append(.other) }
+        guard entry.info.kind == .file, entry.failure == nil, firstName == nil, !entry.isLeftOut else {
+            return self.told.append(.other)
+        }
         self.told.append(
             .file(
                 TreeReader.File(directory: entry.directory, name: entry.name, listed: entry.info, oldSize: nil)
@@ -185,14 +190,24 @@ private struct HardLinks {
         let inode: UInt64
     }
 
-    private var first: [Key: (name: [UInt8], left: UInt64)] = [:]
+    /// Files that are remembered at a time; further ones are sent under each name on its own.
+    private static let limit = 1 << 16
+    /// Bytes of a path that fit a frame with what else is told.
+    private static let pathLimit = 32 << 10
+
+    private var first: [Key: (name: [UInt8], left: UInt64, info: FileInfo)] = [:]
 
     /// The name under which the file was told of before; nil for its first name.
     mutating func firstName(of entry: TreeEntry) -> [UInt8]? {
         guard entry.info.links > 1 else { return nil }
         let key = Key(device: entry.info.device, inode: entry.info.inode)
-        guard var known = self.first[key] else {
-            self.first[key] = (entry.directory.path(of: entry.name), entry.info.links - 1)
+        // A number may be used again for another file.
+        guard var known = self.first[key], known.info.size == entry.info.size,
+            known.info.modified == entry.info.modified
+        else {
+            let path = entry.directory.path(of: entry.name)
+            guard self.first.count < Self.limit, path.count <= Self.pathLimit else { return nil }
+            self.first[key] = (path, entry.info.links - 1, entry.info)
             return nil
         }
         known.left -= 1

@@ -79,6 +79,7 @@ final class TreeTarget {
         try Self.check(item.name, after: directory.lastName)
         directory.lastName = item.name
         self.note(directory.others(before: item.name), in: directory)
+        if item.isLeftOut, item.kind != .directory { return .nothing }
         if let failure = item.failure {
             if item.kind == .directory { self.levels.append(.closed) }
             return .failed(directory.directory.path(of: item.name), failure)
@@ -137,12 +138,20 @@ final class TreeTarget {
         }
     }
 
+    /// A path that was told before: nothing hidden, and nothing elsewhere.
+    private static func check(first path: [UInt8]) throws(FerryError) {
+        for name in path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
+            try self.check(Array(name), after: [])
+        }
+    }
+
     private func compare(_ item: TreeItem, in directory: TargetDirectory) throws(FerryError) -> Decision {
         let here = directory.isNew ? nil : try directory.directory.info(item.name)
         let path = directory.directory.path(of: item.name)
         switch item.kind {
         case .directory: return try self.directory(item, here, in: directory, path)
         case .file where !item.firstName.isEmpty:
+            try Self.check(first: item.firstName)
             if here?.kind == .directory { return try self.replaceDirectory(item, in: directory, path) }
             if here == nil { self.report(path, .new, [], item) }
             return self.options.isDryRun ? .nothing : .link(name: item.name, first: item.firstName, directory)
@@ -323,7 +332,7 @@ final class TreeTarget {
             mode: self.options.isDryRun ? nil : item.mode,
             modified: item.modified,
             isNew: isNew,
-            findsOthers: self.options.deletes
+            findsOthers: self.options.deletes && !item.isLeftOut
         )
         self.levels.append(.open(directory))
         return .entered(directory)

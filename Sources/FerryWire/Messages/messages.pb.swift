@@ -1150,6 +1150,9 @@ package nonisolated struct WireItemNote: Sendable {
   /// Clears the value of `failure`. Subsequent reads from it will return its default value.
   package mutating func clearFailure() {self._failure = nil}
 
+  /// it takes no part: what has its name stays as it is; of a directory that is told, what is in it
+  package var leftOut: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -3049,7 +3052,7 @@ nonisolated extension WireItems: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
 
 nonisolated extension WireItemNote: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ItemNote"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}item\0\u{1}target\0\u{3}first_name\0\u{1}failure\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}item\0\u{1}target\0\u{3}first_name\0\u{1}failure\0\u{3}left_out\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3061,6 +3064,7 @@ nonisolated extension WireItemNote: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 2: try { try decoder.decodeSingularBytesField(value: &self.target) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.firstName) }()
       case 4: try { try decoder.decodeSingularMessageField(value: &self._failure) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.leftOut) }()
       default: break
       }
     }
@@ -3083,6 +3087,9 @@ nonisolated extension WireItemNote: SwiftProtobuf.Message, SwiftProtobuf._Messag
     try { if let v = self._failure {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
     } }()
+    if self.leftOut != false {
+      try visitor.visitSingularBoolField(value: self.leftOut, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3091,6 +3098,7 @@ nonisolated extension WireItemNote: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.target != rhs.target {return false}
     if lhs.firstName != rhs.firstName {return false}
     if lhs._failure != rhs._failure {return false}
+    if lhs.leftOut != rhs.leftOut {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

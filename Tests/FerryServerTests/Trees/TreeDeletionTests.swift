@@ -52,6 +52,54 @@ import Testing
         #expect(pair.deleted == ["gone", "gone too", "gone too/gone", "old/.ferryignore", "old/gone"])
     }
 
+    /// Each of these is in the source too, and only left out there: it stays, though the target's looks otherwise.
+    @Test func whatTheSourceHasAndLeavesOutStays() throws {
+        var generator = SeededGenerator(seed: 10)
+        let scratch = try TreeScratch()
+        try scratch.write("source/grown", "much larger than ten bytes")
+        try scratch.write("target/grown", "old")
+        try scratch.write("source/.ferryignore", "private\n.ferryignore\n")
+        for side in ["source", "target"] {
+            try scratch.write("\(side)/private/x", "x")
+            try scratch.write("\(side)/cache/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55")
+            try scratch.write("\(side)/cache/data", "x")
+        }
+        try scratch.write("target/gone", "x")
+        let options = self.options {
+            $0.filter.maxSize = 10
+            $0.filter.skipsCacheDirectories = true
+        }
+        let pair = try TreePair(scratch.source, scratch.target, options: options, filter: options.filter)
+        try pair.run(&generator)
+        #expect(pair.deleted == ["gone"])
+    }
+
+    /// What an ignore file that goes itself says counts until the end, in a dry run and in a real one.
+    @Test func anIgnoreFileGoesLast() throws {
+        for isDryRun in [true, false] {
+            var generator = SeededGenerator(seed: 11)
+            let scratch = try TreeScratch()
+            try scratch.write("source/t/sub/kept", "x")
+            try scratch.write("target/t/.ferryignore", "*.log\n")
+            try scratch.write("target/t/sub/a.log", "x")
+            let pair = try TreePair(scratch.source, scratch.target, options: self.options { $0.isDryRun = isDryRun })
+            try pair.run(&generator)
+            #expect(pair.deleted == ["t/.ferryignore"])
+        }
+    }
+
+    @Test func nothingGoesUnlessAllHasArrived() throws {
+        var generator = SeededGenerator(seed: 12)
+        let scratch = try TreeScratch()
+        try scratch.write("source/new/photo", "the only one")
+        try scratch.write("target/old/photo", "the only one")
+        let calls = SystemCalls { name, _ in name == .fchmod ? .fail(EPERM) : .proceed }
+        let pair = try TreePair(scratch.source, scratch.target, options: self.options(), targetCalls: calls)
+        try pair.run(&generator)
+        #expect(pair.failedPaths.contains("new/photo: permission"))
+        #expect(scratch.read("target/old/photo") == "the only one")
+    }
+
     @Test(arguments: [3, 2]) func theLimitIsKept(_ limit: UInt64) throws {
         var generator = SeededGenerator(seed: 2)
         let scratch = try TreeScratch()

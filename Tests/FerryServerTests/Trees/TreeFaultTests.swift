@@ -67,6 +67,105 @@ import Testing
         #expect(!files.contains { $0.contains(".ferry-part.") })
     }
 
+    /// A sync that fails is never tried again: nothing gets its name after it, whatever else has come meanwhile.
+    @Test(arguments: [EIO, ENOSPC]) func nothingIsPublishedAfterAFailedSync(_ errno: Int32) throws {
+        for failing in 0..<4 {
+            var generator = SeededGenerator(seed: UInt64(failing))
+            let scratch = try TreeScratch()
+            for number in 0..<20 {
+                TreeFixture.write(try scratch.place("source/f\(number)"), generator.bytes(600_000))
+            }
+            let state = Mutex((syncs: 0, hasFailed: false, namesAfter: 0))
+            let calls = SystemCalls { name, _ in
+                state.withLock { state in
+                    if name == .renameat, state.hasFailed { state.namesAfter += 1 }
+                    guard name == .syncfs else { return .proceed }
+                    state.syncs += 1
+                    guard state.syncs == failing + 1 else { return .proceed }
+                    state.hasFailed = true
+                    return .fail(errno)
+                }
+            }
+            var options = TreeReceiver.Options()
+            options.batchFiles = 2
+            let pair = try TreePair(scratch.source, scratch.target, options: options, targetCalls: calls)
+            #expect(throws: FerryError.self) { try pair.run(&generator) }
+            #expect(state.withLock { $0.namesAfter } == 0 && state.withLock { $0.hasFailed })
+            let names = try FileManager.default.subpathsOfDirectory(atPath: scratch.target)
+            #expect(!names.contains { $0.contains(".ferry-part.") })
+        }
+    }
+
+    /// EACCES at each look at something in turn: what cannot be looked at is named, and nothing lands elsewhere.
+    @Test func whatCannotBeLookedAtIsNamed() throws {
+        var hits = 0
+        for failing in 0..<40 {
+            var generator = SeededGenerator(seed: 7)
+            let scratch = try TreeScratch()
+            try self.fill(scratch)
+            try scratch.write("source/z", "the last")
+            let count = Mutex(0)
+            let calls = SystemCalls { name, _ in
+                guard name == .fstat else { return .proceed }
+                let number = count.withLock { count in
+                    defer { count += 1 }
+                    return count
+                }
+                return number == failing ? .fail(EACCES) : .proceed
+            }
+            let pair = try TreePair(scratch.source, scratch.target, sourceCalls: calls)
+            do {
+                try pair.run(&generator)
+                if !pair.failedPaths.isEmpty { hits += 1 }
+            } catch let error as FerryError {
+                // The top itself.
+                #expect(error.code == .permission && failing == 0, "\(failing): \(error)")
+            }
+            for name in try FileManager.default.subpathsOfDirectory(atPath: scratch.target) {
+                guard TreeFixture.isFile(scratch.target + "/" + name) else { continue }
+                #expect(scratch.read("target/" + name) == scratch.read("source/" + name), "\(name)")
+            }
+        }
+        #expect(hits >= 20)
+    }
+
+    /// EIO at each read of large files in turn, which are on their way then.
+    @Test func aSourceThatFailsInTheMiddleEnds() throws {
+        for failing in 0..<12 {
+            var generator = SeededGenerator(seed: UInt64(failing))
+            let scratch = try TreeScratch()
+            try scratch.makeSource()
+            for name in ["a", "b"] { TreeFixture.write(scratch.source + "/" + name, generator.bytes(4 << 20)) }
+            let count = Mutex(0)
+            let calls = SystemCalls { name, _ in
+                guard name == .pread else { return .proceed }
+                let number = count.withLock { count in
+                    defer { count += 1 }
+                    return count
+                }
+                return number == failing ? .fail(EIO) : .proceed
+            }
+            let pair = try TreePair(scratch.source, scratch.target, sourceCalls: calls)
+            try pair.run(&generator)
+            #expect(pair.failedPaths.count == (count.withLock { $0 } > failing ? 1 : 0))
+        }
+    }
+
+    /// A further name of a file that could not come is not given to the old file.
+    @Test func aLinkToWhatFailedFails() throws {
+        var generator = SeededGenerator(seed: 8)
+        let scratch = try TreeScratch()
+        try scratch.write("source/a", "new")
+        try FileManager.default.linkItem(atPath: scratch.source + "/a", toPath: scratch.source + "/b")
+        try scratch.write("target/a", "old")
+        try scratch.write("target/b", "other")
+        let calls = SystemCalls { name, _ in name == .fchmod ? .fail(EPERM) : .proceed }
+        let pair = try TreePair(scratch.source, scratch.target, targetCalls: calls)
+        try pair.run(&generator)
+        #expect(pair.failedPaths.contains("a: permission") && pair.failedPaths.contains("b: not-found"))
+        #expect(scratch.read("target/a") == "old" && scratch.read("target/b") == "other")
+    }
+
     /// ENOSPC at each write in turn.
     @Test func aFullDiskLeavesWholeFilesOnly() throws {
         var generator = SeededGenerator(seed: 3)

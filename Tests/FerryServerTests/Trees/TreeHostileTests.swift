@@ -109,9 +109,12 @@ import Testing
     }
 
     @Test func hardLinksLeadNowhereElse() throws {
-        for first in ["../outside/secret", "/etc/passwd", "a/../../outside/secret", "through/secret", ""] {
+        for first in [
+            "../outside/secret", "/etc/passwd", "a/../../outside/secret", "through/secret", ".ferry-part.x", "",
+        ] {
             let scratch = try TreeScratch()
             try scratch.write("outside/secret", "secret")
+            try scratch.write("target/.ferry-part.x", "half")
             #expect(symlink("../outside", scratch.target + "/through") == 0)
             let receiver = try self.receiver(scratch)
             var frame = self.items(
@@ -206,6 +209,16 @@ import Testing
         // The top itself is decided and no longer outstanding.
         frames.append(self.items([self.thing("g", Self.file)]))
         #expect(self.code(receiver, frames) == (count == WireConstants.itemWindow ? nil : .limit))
+    }
+
+    /// A file that is said to come once more, again and again, must not be believed for ever.
+    @Test func aFileThatComesAgainAndAgainIsAViolation() throws {
+        let receiver = try self.receiver(TreeScratch())
+        var note = WireEndNote()
+        note.again = true
+        let again = Frame.names(ids: Data(), lengths: [], ends: [0], notes: [note])
+        let frames = [self.items([self.top, self.thing("f", Self.file)])] + Array(repeating: again, count: 20)
+        #expect(self.code(receiver, frames) == .violation)
     }
 
     @Test func aDeepTreeOfAStrangerEnds() throws {

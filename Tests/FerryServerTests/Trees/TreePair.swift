@@ -28,6 +28,7 @@ final class TreePair {
         _ target: String,
         options: TreeReceiver.Options = TreeReceiver.Options(),
         limits: FrameLimits = FrameLimits(),
+        filter: TreeFilter = TreeFilter(),
         sourceCalls: SystemCalls = .real,
         targetCalls: SystemCalls = .real
     ) throws {
@@ -39,7 +40,11 @@ final class TreePair {
             if case .changed(let change) = event { failures.changes.append(change) }
         }
         self.sender = TreeSender(
-            TreeWalk(try RootDirectory(path: source, calls: sourceCalls).openTree(.root)),
+            TreeWalk(
+                try RootDirectory(path: source, calls: sourceCalls).openTree(.root),
+                filter: filter,
+                tellsLeftOut: options.deletes
+            ),
             compression: .auto,
             limits: limits
         )

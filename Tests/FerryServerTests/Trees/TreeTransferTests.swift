@@ -27,7 +27,9 @@ import Testing
                 let scratch = try TreeScratch()
                 TreeFixture.make(scratch.source, entries: 4 + generator.below(120), &generator)
                 let limits = FrameLimits(nameWindow: generator.oneIn(2) ? 16 : 4096)
-                let first = try self.transfer(scratch, &generator, limits: limits)
+                var options = TreeReceiver.Options()
+                if generator.oneIn(2) { options.batchFiles = 1 + generator.below(5) }
+                let first = try self.transfer(scratch, &generator, options: options, limits: limits)
                 #expect(first.failedPaths.isEmpty, "\(first.failedPaths)")
                 #expect(try TreeFixture.differences(scratch.source, scratch.target) == "")
                 let before = TreeFixture.fingerprint(scratch.target)
@@ -95,6 +97,46 @@ import Testing
         #expect(try TreeFixture.differences(scratch.source, scratch.target) == "")
         #expect(second.sender.summary.savedBytes >= 2 << 20)
         #expect(second.sender.summary.wireBytes <= 4 << 20)
+    }
+
+    /// Blocks of many tiny chunks: their headers are to fit a frame.
+    @Test func manyTinyFilesArrive() throws {
+        var generator = SeededGenerator(seed: 10)
+        let scratch = try TreeScratch()
+        for number in 0..<6000 {
+            TreeFixture.write(try scratch.place("source/\(number % 3)/\(number)"), generator.bytes(10))
+        }
+        let pair = try self.transfer(scratch, &generator)
+        #expect(pair.failedPaths == [] && pair.sender.summary.tree?.changed == 6000)
+        #expect(try TreeFixture.differences(scratch.source, scratch.target) == "")
+    }
+
+    /// A cut while what is there is still being looked through must not cost what is there.
+    @Test func aResumeThatIsCutAgainKeepsWhatItHas() throws {
+        var generator = SeededGenerator(seed: 11)
+        let scratch = try TreeScratch()
+        try scratch.makeSource()
+        TreeFixture.write(scratch.source + "/a", generator.bytes(24 << 20))
+        try TreePair(scratch.source, scratch.target).cut(after: 16 << 20, &generator)
+        try TreePair(scratch.source, scratch.target).cut(after: 6 << 20, &generator)
+        let last = try self.transfer(scratch, &generator)
+        #expect(last.sender.summary.savedBytes >= 15 << 20)
+        #expect(try TreeFixture.differences(scratch.source, scratch.target) == "")
+    }
+
+    /// However few names fit the window, an old version is found.
+    @Test func aNarrowWindowStillFindsOldVersions() throws {
+        var generator = SeededGenerator(seed: 12)
+        let scratch = try TreeScratch()
+        try scratch.makeSource()
+        for number in 0..<40 {
+            let old = generator.bytes(600_000)
+            TreeFixture.write(try scratch.place("target/f\(number)"), old)
+            TreeFixture.write(try scratch.place("source/f\(number)"), [1, 2, 3] + old)
+        }
+        let pair = try self.transfer(scratch, &generator, limits: FrameLimits(nameWindow: 16))
+        #expect(pair.sender.summary.wireBytes < 40 * 150_000)
+        #expect(try TreeFixture.differences(scratch.source, scratch.target) == "")
     }
 
     @Test func aChecksumFindsWhatSizeAndTimeHide() throws {

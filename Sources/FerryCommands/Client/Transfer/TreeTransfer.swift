@@ -33,7 +33,8 @@ struct PushTreeTransfer: Transfer {
             TreeWalk(
                 try RootDirectory(path: self.source.bytes).openTree(.root),
                 filter: try TreeFilter(filter),
-                staysOnFileSystem: filter.oneFileSystem
+                staysOnFileSystem: filter.oneFileSystem,
+                tellsLeftOut: isFiltered
             ),
             path: self.target.wirePath,
             options: context.treeOptions(filtered: isFiltered),
