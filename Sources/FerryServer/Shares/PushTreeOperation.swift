@@ -77,7 +77,7 @@ final class PushTreeOperation: FrameOperation {
         _ options: inout TreeReceiver.Options
     ) throws(FerryError) -> OpenDirectory {
         do throws(FerryError) { return try location.root.openTree(location.path) } catch {
-            guard options.isDryRun, error.code == .notFound else { throw error }
+            guard options.isDryRun, !options.verifies, error.code == .notFound else { throw error }
             options.isMissing = true
             return try location.root.openTree(.root)
         }

@@ -124,7 +124,7 @@ final class TreeDeletion {
 
     private func endPass() throws(FerryError) {
         self.leave()
-        guard self.phase == .counting, !self.isDryRun else {
+        guard self.phase == .counting else {
             self.phase = .done
             return
         }
@@ -134,6 +134,10 @@ final class TreeDeletion {
                 "\(self.counted) things would be deleted, and at most \(limit) may be: nothing was",
                 remedy: "look with --dry-run, and raise --max-delete if that is what you want"
             )
+        }
+        guard !self.isDryRun else {
+            self.phase = .done
+            return
         }
         try self.spool.rewind()
         self.isAtIgnoreFiles = false

@@ -1,6 +1,7 @@
 import FerryTestKit
 import Foundation
 import Glibc
+import Synchronization
 import Testing
 
 /// Whole trees with the built programs, over TLS.
@@ -72,6 +73,18 @@ import Testing
             #expect(plain.status == 0 && daemon.sharedNames("t") == ["d", "keep", "old.o", "x"])
             let dry = try await daemon.ferry("sync", "tree", "nas:inbox/t", "--exclude", "*.o", "--delete", "--dry-run")
             #expect(dry.text == "deleted  d/y\ndeleted  d/\ndeleted  x\n" && dry.status == 0)
+            let dryMany = try await daemon.ferry(
+                "sync",
+                "tree",
+                "nas:inbox/t",
+                "--exclude",
+                "*.o",
+                "--delete",
+                "--max-delete",
+                "2",
+                "-n"
+            )
+            #expect(dryMany.status == 8 && dryMany.text == dry.text, "\(dryMany.errors)")
             let many = try await daemon.ferry(
                 "sync",
                 "tree",
@@ -116,6 +129,7 @@ import Testing
                 #expect(other.errors.contains("differ in 3 things"))
             }
             #expect(daemon.sharedNames("t") == ["a", "b", "extra"])
+            #expect(try await daemon.ferry("verify", "tree", "nas:inbox/none").status == 6)
             #expect(try await daemon.ferryd("revoke", "alice", "inbox=read").status == 0)
             #expect(try await daemon.ferry("verify", "tree", "nas:inbox/t").status == 6)
         }
@@ -189,6 +203,28 @@ import Testing
             #expect(try await daemon.ferryd("grant", "alice", "inbox=write").status == 0)
             #expect(try await daemon.ferry("push", "-r", "tree", "nas:inbox/u").status == 0)
             #expect(try await daemon.ferry("pull", "-r", "nas:inbox/u", "v").status == 6)
+        }
+    }
+
+    /// A file that something writes to all the time is named, whatever of it has come; the rest arrives.
+    @Test func aFileThatGrowsAllTheTimeIsNamed() async throws {
+        try await TestDaemon.with { daemon in
+            TreeFixture.write(try daemon.place("tree/log"), [UInt8](repeating: 1, count: 40 << 20))
+            try daemon.put("tree/z", "rest")
+            let isOver = Mutex(false)
+            let path = daemon.here + "/tree/log"
+            let writer = Thread {
+                guard let file = FileHandle(forUpdatingAtPath: path) else { return }
+                while !isOver.withLock({ $0 }) {
+                    file.seekToEndOfFile()
+                    file.write(Data([2]))
+                }
+            }
+            writer.start()
+            let push = try await daemon.ferry("push", "-r", "tree", "nas:inbox/t")
+            isOver.withLock { $0 = true }
+            #expect(push.status == 3 && push.errors.contains("changed"), "\(push.status) \(push.errors)")
+            #expect(daemon.sharedNames("t") == ["z"])
         }
     }
 

@@ -43,7 +43,19 @@ struct PushTreeTransfer: Transfer {
             limits: try connection.peerLimits(),
             onEvent: self.events(context.reporter, shown)
         )
-        let summary = try await connection.perform(request)
+        var summary: TransferSummary
+        do {
+            summary = try await connection.perform(request)
+        } catch var error as FerryError where error.origin == .remote && error.code == .notFound {
+            if !context.trees.verifies { error.remedy = "`ferry mkdir -p` makes the directory above it" }
+            throw error
+        }
+        if context.trees.verifies {
+            // Nothing was transferred.
+            summary.bytes = 0
+            summary.savedBytes = 0
+            summary.tree?.changed = 0
+        }
         try shown.check()
         return summary
     }
