@@ -41,7 +41,8 @@ struct TreeContent {
     /// Directories that were entered and have not got their metadata.
     private var openDirectories = 0
     private var openLevels = 0
-    private var openFiles: Int { self.coming.count { $0.destination != nil } }
+    /// Files of which a part has come.
+    private var openFiles = 0
     /// Whole, and waiting for the directories whose places they take.
     private var waiting: [(file: PartialFile, subject: TreeBatch.Subject, name: [UInt8])] = []
     /// Further names of such files, and such as take directories' places.
@@ -76,7 +77,7 @@ struct TreeContent {
         self.openDirectories - self.openLevels > Self.directoryLimit || self.order.count > 2 * WireConstants.itemWindow
     }
     /// What a cut transfer left is being looked through.
-    var isLookedFor: Bool { self.naming.first?.isUndecided ?? false }
+    var isLookedFor: Bool { self.naming.first.map { $0.isUndecided && $0.nextName == nil } ?? false }
     /// All is published, though the last names may not be durable.
     var isEmpty: Bool { self.batch.isEmpty && self.order.isEmpty }
 
@@ -248,6 +249,7 @@ struct TreeContent {
         self.current = nil
         file.hasEnded = true
         if let note, note.again {
+            if file.destination != nil { self.openFiles -= 1 }
             self.current = try file.replace()
         } else if let note, note.hasFailure {
             self.giveUp(file, FerryError(peer: note.failure))
@@ -456,6 +458,7 @@ struct TreeContent {
         let partial = try file.directory.directory.createPartial(file.name, owner: self.owner)
         let destination = TreeDestination(partial, willWrite: self.willWrite)
         file.destination = destination
+        self.openFiles += 1
         return destination
     }
 
@@ -476,6 +479,7 @@ struct TreeContent {
             )
             file.releaseSources()
             file.destination = nil
+            self.openFiles -= 1
             let subject = TreeBatch.Subject(directory: file.directory, path: file.path)
             if file.replacesDirectory {
                 self.waiting.append((destination.partial, subject, file.name))
@@ -515,6 +519,7 @@ struct TreeContent {
             self.failures.append((file.path, error))
             self.batch.failed(file.path)
         }
+        if file.destination != nil { self.openFiles -= 1 }
         file.discard()
     }
 
