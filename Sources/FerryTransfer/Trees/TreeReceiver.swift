@@ -66,6 +66,10 @@ package final class TreeReceiver {
     private var mayDelete: Bool { self.hasLacked == false && self.refusal == nil }
     /// What takes the places of directories has done so.
     private var hasReplaced = false
+    /// What the peer is still to be told of.
+    private var problems = CircularBuffer<(path: [UInt8], error: FerryError)>()
+    /// Bytes of answers queued at which no more is done that makes some.
+    private static let answersAhead = BlockReceiver.answerLimit / 8
     /// What could not be removed.
     private var undeleted: [([UInt8], FerryError)] = []
     /// Why nothing was removed.
@@ -170,7 +174,8 @@ package final class TreeReceiver {
             self.tell(sink)
             return .more
         }
-        if !self.undecided.isEmpty, !self.content.isHeldBack, sink.queuedBytes < BlockReceiver.answerLimit / 8 {
+        if !self.problems.isEmpty { return .waiting }
+        if !self.undecided.isEmpty, !self.content.isHeldBack, sink.queuedBytes < Self.answersAhead {
             try self.decideItems(sink)
             return .more
         }
@@ -195,7 +200,9 @@ package final class TreeReceiver {
     private func decideItems(_ sink: any FrameSink) throws(FerryError) {
         var needs: [(place: Int, oldSize: UInt64)] = []
         var decided = 0
-        while decided < 512, !self.content.isHeldBack, let item = self.undecided.popFirst() {
+        while decided < 512, !self.content.isHeldBack, sink.queuedBytes < Self.answersAhead,
+            let item = self.undecided.popFirst()
+        {
             let decision = try self.target.decide(item)
             if item.kind == .file { self.counts.files += 1 }
             for path in self.target.takeOthers() { try self.remember(path) }
@@ -227,6 +234,9 @@ package final class TreeReceiver {
     private func finish(_ sink: any FrameSink) throws(FerryError) -> Progress {
         guard self.content.isEmpty else {
             self.content.publish(sink)
+            guard self.content.batch.isBusy else {
+                throw FerryError(.internalError, "files of the tree were neither published nor given up")
+            }
             return .working
         }
         // What deleting itself cannot do does not count.
@@ -238,7 +248,7 @@ package final class TreeReceiver {
                 self.content.publish(sink, always: true)
                 return .working
             }
-            guard sink.queuedBytes < BlockReceiver.answerLimit / 8 else { return .waiting }
+            guard sink.queuedBytes < Self.answersAhead else { return .waiting }
             do throws(FerryError) {
                 let hasMore = try deletion.proceed()
                 self.tellChanges(sink)
@@ -309,6 +319,7 @@ package final class TreeReceiver {
     /// Passes on what failed, and how far it is.
     private func tell(_ sink: any FrameSink) {
         for change in self.content.takeChanges() { self.changed(change, sink) }
+        self.sendProblems(sink)
         for failure in self.content.takeFailures() { self.failed(failure.path, failure.error, sink) }
         self.onEvent?(.progressed(self.summary))
     }
@@ -317,7 +328,16 @@ package final class TreeReceiver {
         self.counts.failed += 1
         self.onEvent?(.failed(path, error))
         // What the peer said itself it knows.
-        if self.options.tellsPeer, error.origin == .local { sink.send(.problem(path: path, error)) }
+        guard self.options.tellsPeer, error.origin == .local else { return }
+        self.problems.append((path, error))
+        self.sendProblems(sink)
+    }
+
+    /// As fast as the peer reads: a batch of files may fail at once.
+    private func sendProblems(_ sink: any FrameSink) {
+        while sink.queuedBytes < Self.answersAhead, let (path, error) = self.problems.popFirst() {
+            sink.send(.problem(path: path, error))
+        }
     }
 }
 

@@ -151,6 +151,22 @@ import Testing
         }
     }
 
+    /// Thousands of files that fail at once are told as fast as the peer reads.
+    @Test func manyFailuresAreToldInTime() throws {
+        let scratch = try TreeScratch()
+        for number in 0..<3000 { TreeFixture.write(try scratch.place("source/\(number)"), [1]) }
+        var options = TreeReceiver.Options()
+        options.tellsPeer = true
+        let calls = SystemCalls { name, _ in name == .renameat ? .fail(EPERM) : .proceed }
+        let pair = try TreePair(scratch.source, scratch.target, options: options, targetCalls: calls)
+        pair.countsQueue = true
+        var generator = SeededGenerator(seed: 9)
+        try pair.run(&generator)
+        #expect(pair.failedPaths.count == 3000)
+        #expect(pair.sender.summary.tree?.failed == 3000)
+        #expect(pair.longestQueue < 1 << 20)
+    }
+
     /// A further name of a file that could not come is not given to the old file.
     @Test func aLinkToWhatFailedFails() throws {
         var generator = SeededGenerator(seed: 8)

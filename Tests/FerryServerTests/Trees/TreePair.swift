@@ -15,6 +15,9 @@ final class TreePair {
     let toReceiver = MemorySink()
     let toSender = MemorySink()
     private(set) var isFinished = false
+    /// Whether what waits for the sender counts as queued, as on a connection.
+    var countsQueue = false
+    private(set) var longestQueue = 0
     private let failures = Failures()
 
     // SAFETY: used by the test's thread only.
@@ -114,13 +117,21 @@ final class TreePair {
     }
 
     private func receiverProceeds() throws {
-        while try self.receiver.proceed(sink: self.toSender) == .more {}
+        while true {
+            if self.countsQueue {
+                let queued = try self.toSender.frames.reduce(0) { $0 + (try $1.encoded().readableBytes) }
+                self.toSender.queuedBytes = queued
+                self.longestQueue = max(self.longestQueue, queued)
+            }
+            guard try self.receiver.proceed(sink: self.toSender) == .more else { return }
+        }
     }
 
     private func answer() throws -> Bool {
         guard let frame = self.toSender.frames.popFirst() else { return false }
         _ = try frame.encoded()
         try self.sender.received(frame)
+        if self.countsQueue { try self.receiverProceeds() }
         return true
     }
 }
