@@ -119,7 +119,8 @@ final class TreePair {
     private func receiverProceeds() throws {
         while true {
             if self.countsQueue {
-                let queued = try self.toSender.frames.reduce(0) { $0 + (try $1.encoded().readableBytes) }
+                // About what a problem takes, with its path and its reason.
+                let queued = 512 * self.toSender.frames.count
                 self.toSender.queuedBytes = queued
                 self.longestQueue = max(self.longestQueue, queued)
             }
