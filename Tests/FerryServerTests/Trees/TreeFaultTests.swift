@@ -159,7 +159,8 @@ import Testing
         options.tellsPeer = true
         let calls = SystemCalls { name, _ in name == .renameat ? .fail(EPERM) : .proceed }
         let pair = try TreePair(scratch.source, scratch.target, options: options, targetCalls: calls)
-        pair.countsQueue = true
+        // About what a problem takes, with its path and its reason.
+        pair.queuedFrame = 512
         var generator = SeededGenerator(seed: 9)
         try pair.run(&generator)
         #expect(pair.failedPaths.count == 3000)

@@ -15,8 +15,10 @@ final class TreePair {
     let toReceiver = MemorySink()
     let toSender = MemorySink()
     private(set) var isFinished = false
-    /// Whether what waits for the sender counts as queued, as on a connection.
-    var countsQueue = false
+    /// Bytes that each frame to the sender counts as queued until it has come, as on a connection.
+    var queuedFrame = 0 {
+        didSet { self.toSender.frameBytes = self.queuedFrame }
+    }
     private(set) var longestQueue = 0
     private let failures = Failures()
 
@@ -117,22 +119,18 @@ final class TreePair {
     }
 
     private func receiverProceeds() throws {
-        while true {
-            if self.countsQueue {
-                // About what a problem takes, with its path and its reason.
-                let queued = 512 * self.toSender.frames.count
-                self.toSender.queuedBytes = queued
-                self.longestQueue = max(self.longestQueue, queued)
-            }
-            guard try self.receiver.proceed(sink: self.toSender) == .more else { return }
-        }
+        repeat {
+            self.longestQueue = max(self.longestQueue, self.toSender.queuedBytes)
+        } while try self.receiver.proceed(sink: self.toSender) == .more
+        self.longestQueue = max(self.longestQueue, self.toSender.queuedBytes)
     }
 
     private func answer() throws -> Bool {
         guard let frame = self.toSender.frames.popFirst() else { return false }
         _ = try frame.encoded()
         try self.sender.received(frame)
-        if self.countsQueue { try self.receiverProceeds() }
+        self.toSender.queuedBytes -= self.queuedFrame
+        if self.queuedFrame > 0 { try self.receiverProceeds() }
         return true
     }
 }

@@ -15,10 +15,15 @@ final class MemorySink: FrameSink, @unchecked Sendable {
     var frames = CircularBuffer<Frame>()
     var queuedBytes = 0
     var drainRate: Double?
+    /// What each frame adds to what is queued.
+    var frameBytes = 0
 
     private let woken = DispatchSemaphore(value: 0)
 
-    func send(_ frame: Frame) { self.frames.append(frame) }
+    func send(_ frame: Frame) {
+        self.frames.append(frame)
+        self.queuedBytes += self.frameBytes
+    }
 
     func wake() { self.woken.signal() }
 
