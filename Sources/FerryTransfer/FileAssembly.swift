@@ -65,6 +65,12 @@ final class FileAssembly {
         return name
     }
 
+    /// Gives back the names that were not decided: nothing is put together any more.
+    func takeUndecided() -> [ReceiveMachine.Name] {
+        defer { self.undecided = [] }
+        return Array(self.undecided)
+    }
+
     /// Takes in what was found out since the last call.
     func refresh() { if let kept = self.kept { self.inPlace += kept.take() } }
 
@@ -79,7 +85,10 @@ final class FileAssembly {
         _ name: ReceiveMachine.Name,
         earlier: UInt64?
     ) throws(FerryError) -> (isHere: Bool, effort: Int) {
-        try self.look(for: name)
+        do throws(FerryError) { try self.look(for: name) } catch {
+            self.undecided.removeFirst()
+            throw error
+        }
         self.undecided.removeFirst()
         let isLookedAt = !self.inOld.isEmpty
         let isHere = try self.has(name, earlier: earlier)

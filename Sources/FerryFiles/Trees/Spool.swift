@@ -3,7 +3,7 @@ import Glibc
 
 /// A list of byte strings on disk, for what may be too long for memory: written once, then read from its start, any number of
 /// times. Its file has no name and is gone with this value.
-package struct Spool: ~Copyable {
+package final class Spool {
     private static let bufferSize = 64 << 10
     /// O_TMPFILE, which glibc defines with a macro that Swift does not read: __O_TMPFILE | O_DIRECTORY.
     private static let temporary = UInt64(0o20000000 | O_DIRECTORY)
@@ -38,7 +38,7 @@ package struct Spool: ~Copyable {
 
     /// Adds a string at the end.
     /// - Throws: `noSpace`, `inputOutput` and other mapped errors.
-    package mutating func append(_ string: [UInt8]) throws(FerryError) {
+    package func append(_ string: [UInt8]) throws(FerryError) {
         let length = UInt32(truncatingIfNeeded: string.count)
         for shift in stride(from: 24, through: 0, by: -8) {
             self.pending.append(UInt8(truncatingIfNeeded: length >> shift))
@@ -50,7 +50,7 @@ package struct Spool: ~Copyable {
 
     /// Begins to read from the start.
     /// - Throws: what writing the last strings fails with.
-    package mutating func rewind() throws(FerryError) {
+    package func rewind() throws(FerryError) {
         try self.flush()
         self.buffer = []
         self.position = 0
@@ -59,14 +59,14 @@ package struct Spool: ~Copyable {
 
     /// The next string, or nil at the end.
     /// - Throws: `inputOutput` and other mapped errors.
-    package mutating func next() throws(FerryError) -> [UInt8]? {
+    package func next() throws(FerryError) -> [UInt8]? {
         guard let head = try self.take(4) else { return nil }
         let length = head.reduce(0) { $0 << 8 | Int($1) }
         guard let string = try self.take(length) else { throw FerryError(Errno(EIO), "read", "a temporary file") }
         return string
     }
 
-    private mutating func take(_ count: Int) throws(FerryError) -> [UInt8]? {
+    private func take(_ count: Int) throws(FerryError) -> [UInt8]? {
         while self.buffer.count - self.position < count {
             guard self.readSize < self.size else { return nil }
             var more = [UInt8](
@@ -91,11 +91,11 @@ package struct Spool: ~Copyable {
         return Array(self.buffer[self.position..<(self.position + count)])
     }
 
-    private mutating func flush() throws(FerryError) {
+    private func flush() throws(FerryError) {
         guard !self.pending.isEmpty else { return }
-        let (raw, calls, offset) = (self.file.raw, self.calls, self.size)
+        let (raw, calls, offset, pending) = (self.file.raw, self.calls, self.size, self.pending)
         do throws(Errno) {
-            try unsafe self.pending.span.withUnsafeBytes { bytes throws(Errno) in
+            try unsafe pending.span.withUnsafeBytes { bytes throws(Errno) in
                 unsafe try calls.pwriteFully(raw, bytes, at: offset)
             }
         } catch {

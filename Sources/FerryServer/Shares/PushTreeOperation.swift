@@ -34,9 +34,6 @@ final class PushTreeOperation: FrameOperation {
         let roots = self.access.services.roots
         let wish = self.request.options
         try roots.checkSpace(location, for: 0)
-        if !wish.dryRun, !wish.verify {
-            try location.root.makeDirectory(location.path, parents: self.request.makeParents)
-        }
         var options = TreeReceiver.Options()
         options.mayRead = location.granted.contains(.read)
         options.comparesContent = wish.checksum
@@ -57,6 +54,9 @@ final class PushTreeOperation: FrameOperation {
         }
         if wish.verify {
             (options.verifies, options.isDryRun, options.deletes, options.reports) = (true, true, true, true)
+        }
+        if !options.isDryRun {
+            try location.root.makeDirectory(location.path, parents: self.request.makeParents)
         }
         let top = try self.top(location, &options)
         let (session, announced) = (self.access.session, self.access.limits.blockWindow)

@@ -16,12 +16,12 @@ final class IncomingFile {
     /// Bytes of the version that is here; nil if there is none that may be used.
     let oldSize: Int64?
     /// Where its content begins in the content of the whole tree, in bytes; known with its first name.
-    var start: UInt64?
+    private(set) var start: UInt64?
     /// Bytes that were named.
-    var named: UInt64 = 0
+    private(set) var named: UInt64 = 0
     /// Bytes that are wanted and have not come.
     var wanted: UInt64 = 0
-    var average: UInt32 = 0
+    private(set) var average: UInt32 = 0
     /// Names that wait to be decided, with their places in the file, until there is an ``assembly``.
     var undecided = CircularBuffer<ReceiveMachine.Name>()
     var assembly: FileAssembly?
@@ -36,7 +36,7 @@ final class IncomingFile {
     /// A directory has its name, and goes before it comes.
     let replacesDirectory: Bool
     /// It changed while it was read, and comes once more as this one.
-    var successor: IncomingFile?
+    private(set) var successor: IncomingFile?
     /// How often it came before.
     private let attempts: Int
     /// More than any sender tries.
@@ -84,6 +84,22 @@ final class IncomingFile {
         self.oldSize = file.oldSize
     }
 
+    /// Takes its next names.
+    ///
+    /// - Parameters:
+    ///   - names: neighbours, with their places in the content of the tree.
+    ///   - average: how it is cut by content, with its first names; 0 if it is not.
+    func append(_ names: ArraySlice<ReceiveMachine.Name>, average: UInt32) {
+        guard let first = names.first else { return }
+        let start = self.start ?? first.offset
+        if self.start == nil { self.average = average }
+        self.start = start
+        for name in names {
+            self.undecided.append(ReceiveMachine.Name(id: name.id, offset: name.offset - start, length: name.length))
+            self.named += UInt64(name.length)
+        }
+    }
+
     var path: [UInt8] { self.directory.directory.path(of: self.name) }
 
     /// Whether names wait to be decided.
@@ -128,9 +144,11 @@ final class IncomingFile {
         self.here = nil
     }
 
+    /// Nothing of it is to appear. Its names are to be decided all the same: the sender waits for that.
     func discard() {
         self.isGivenUp = true
         self.assembly?.stop()
+        if let names = self.assembly?.takeUndecided() { self.undecided = CircularBuffer(names + Array(self.undecided)) }
         self.assembly = nil
         self.destination?.abandon(keeping: false)
         self.destination = nil

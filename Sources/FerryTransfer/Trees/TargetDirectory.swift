@@ -43,23 +43,21 @@ final class TargetDirectory {
 
     var isComplete: Bool { self.hasEnded && self.pending == 0 }
 
-    /// Names of what is here and was not told.
+    /// The next thing that is here and was not told.
     ///
     /// - Parameter name: the next that is told; nil once all were.
-    /// - Returns: those before it that were not returned before.
-    func others(before name: [UInt8]?) -> [[UInt8]] {
-        guard let names = self.names else { return [] }
-        var others: [[UInt8]] = []
-        while self.nextName < names.count {
-            let here = names[self.nextName]
-            if let name, !here.lexicographicallyPrecedes(name) {
-                if here == name { self.nextName += 1 }
-                break
-            }
-            others.append(here)
+    /// - Returns: its name; nil if there is none before that.
+    func nextOther(before name: [UInt8]?) -> [UInt8]? {
+        guard let names = self.names, self.nextName < names.count else { return nil }
+        let here = names[self.nextName]
+        guard let name else {
             self.nextName += 1
+            return here
         }
-        return others
+        if here == name { self.nextName += 1 }
+        guard here.lexicographicallyPrecedes(name) else { return nil }
+        self.nextName += 1
+        return here
     }
 
     /// Asked before anything in it is changed; ``finish()`` gives it its mode again.

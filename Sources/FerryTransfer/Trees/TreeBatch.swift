@@ -107,7 +107,9 @@ struct TreeBatch {
         _ = try? self.take()
         if keeping, !self.hasFailed {
             // What came of it is told to nobody: the next run finds the files in their places.
-            _ = self.publisher.publish(self.actions, syncing: Array(self.places.values))
+            if case .failure = self.publisher.publish(self.actions, syncing: Array(self.places.values)) {
+                self.hasFailed = true
+            }
         } else {
             for case .file(let file, _) in self.actions { file.discard() }
         }

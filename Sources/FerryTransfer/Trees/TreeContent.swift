@@ -7,17 +7,10 @@ import NIOCore
 
 /// The content of a tree's files on its way: one recipe over all of them, cut where files end.
 struct TreeContent {
-    private enum Ordered {
-        case file(IncomingFile)
-        case link(name: [UInt8], first: [UInt8], TargetDirectory)
-    }
-
     /// Less than this is read whole and compared, if at all; more is put together with what is here, in bytes.
     private static let assemblyLimit: UInt64 = 64 << 10
     /// Files of which a part has come, each of which is open.
     private static let openLimit = 256
-    /// Further names of files that wait for directories to go.
-    private static let waitingLinkLimit = 4096
     /// Directories that are open because files in them are on their way.
     private static let directoryLimit = 256
 
@@ -26,12 +19,12 @@ struct TreeContent {
     private let willWrite: TreeReceiver.WillWrite?
     private let blocks: BlockReceiver
 
-    /// Needed, and the content has not begun.
-    private var expected = CircularBuffer<IncomingFile>()
-    /// What is needed, and further names of files, in the order in which they were told.
-    private var order = CircularBuffer<Ordered>()
-    /// The file that is being named.
-    private var current: IncomingFile?
+    /// What is needed, and its names as they come.
+    private var needed = TreeNaming()
+    /// Further names of files, and the files for which they wait.
+    private var order = LinkOrder()
+    /// What waits for directories to go.
+    private var replacements = TreeReplacements()
     /// Files of which names wait to be decided.
     private var naming = CircularBuffer<IncomingFile>()
     /// Files of which chunks are wanted, in the order of their places in the tree's content.
@@ -42,13 +35,7 @@ struct TreeContent {
     private var openDirectories = 0
     private var openLevels = 0
     /// Files of which a part has come.
-    private var openFiles = 0
-    /// Whole, and waiting for the directories whose places they take.
-    private var waiting: [(file: PartialFile, subject: TreeBatch.Subject, name: [UInt8])] = []
-    /// Further names of such files, and such as take directories' places.
-    private var waitingLinks: [(name: [UInt8], first: [UInt8], directory: TargetDirectory)] = []
-    /// Paths of both.
-    private var waitingPaths: Set<[UInt8]> = []
+    private let openFiles = OpenCount()
     private var changes: [TreeChange] = []
     private var failures: [(path: [UInt8], error: FerryError)] = []
     private(set) var summary = TransferSummary()
@@ -71,7 +58,7 @@ struct TreeContent {
     /// Bytes named so far.
     var size: UInt64 { self.blocks.machine.size }
     /// Files that are needed and have not ended.
-    var outstanding: Int { self.expected.count + (self.current == nil ? 0 : 1) }
+    var outstanding: Int { self.needed.outstanding }
     /// Nothing more is to be decided before some of what was is done.
     var isHeldBack: Bool {
         self.openDirectories - self.openLevels > Self.directoryLimit || self.order.count > 2 * WireConstants.itemWindow
@@ -112,25 +99,24 @@ struct TreeContent {
     ///
     /// - Parameter mayDelete: whether the directories could go.
     mutating func replaceDirectories(_ mayDelete: Bool) {
-        for (file, subject, name) in self.waiting {
+        for (file, subject) in self.replacements.files {
             if mayDelete {
                 self.batch.add(.file(file, path: subject.path), subject)
             } else {
                 file.discard()
-                self.failures.append((subject.path, subject.directory.directory.taken(name)))
-                self.replaced(in: subject.directory)
+                self.refuse(subject)
             }
         }
-        for (name, first, directory) in self.waitingLinks {
-            let subject = TreeBatch.Subject(directory: directory, path: directory.directory.path(of: name))
-            if mayDelete {
-                self.batch.add(.link(name: name, directory: directory.directory, first: first), subject)
-            } else {
-                self.failures.append((subject.path, directory.directory.taken(name)))
-                self.replaced(in: directory)
-            }
+        for link in self.replacements.links {
+            if mayDelete { self.batch.add(link.action, link.subject) } else { self.refuse(link.subject) }
         }
-        (self.waiting, self.waitingLinks) = ([], [])
+        self.replacements = TreeReplacements()
+    }
+
+    /// A directory stays where something else was to be.
+    private mutating func refuse(_ subject: TreeBatch.Subject) {
+        self.failures.append((subject.path, .taken(subject.path)))
+        self.replaced(in: subject.directory)
     }
 
     /// Something that was to take a directory's place has done so, or never will.
@@ -151,111 +137,51 @@ struct TreeContent {
 
     mutating func expect(_ file: IncomingFile) {
         file.directory.pending += 1
-        if file.replacesDirectory { self.waitingPaths.insert(file.path) }
-        self.expected.append(file)
-        self.order.append(.file(file))
+        if file.replacesDirectory { self.replacements.expect(file.path) }
+        self.needed.expect(file)
+        self.order.append(file)
     }
 
-    /// Gives a file a further name, once those that are needed so far are there: it may be one of them.
+    /// Gives a file a further name, once those that are needed so far are there.
     ///
     /// - Parameters:
-    ///   - name: in the directory.
-    ///   - first: the file's path from the top of the tree.
-    ///   - directory: where the name goes.
+    ///   - link: which.
     ///   - isLate: whether a directory has the name, which goes before.
-    mutating func link(_ name: [UInt8], to first: [UInt8], in directory: TargetDirectory, isLate: Bool = false) {
-        if isLate || self.waitingPaths.contains(first) {
-            guard self.waitingLinks.count < Self.waitingLinkLimit else {
-                return self.failures.append((directory.directory.path(of: name), directory.directory.taken(name)))
+    mutating func link(_ link: TreeLink, isLate: Bool) {
+        if isLate || self.replacements.holds(link.first) {
+            guard self.replacements.add(link) else {
+                return self.failures.append((link.subject.path, .taken(link.subject.path)))
             }
-            directory.pending += 1
-            self.waitingPaths.insert(directory.directory.path(of: name))
-            self.waitingLinks.append((name, first, directory))
-            return
+        } else {
+            // While nothing is on its way, what is here is what will be.
+            if self.isEmpty, link.isMade(in: self.top) { return }
+            self.order.append(link)
         }
-        // While nothing is on its way, what is here is what will be.
-        if self.isEmpty, self.isLinked(name, first, directory) { return }
-        directory.pending += 1
-        self.order.append(.link(name: name, first: first, directory))
+        link.directory.pending += 1
         self.advance()
     }
 
-    private func isLinked(_ name: [UInt8], _ first: [UInt8], _ directory: TargetDirectory) -> Bool {
-        guard !directory.isNew, let there = try? directory.directory.info(name),
-            let (parent, last) = try? self.top.parent(of: first), let file = try? parent.info(last)
-        else { return false }
-        return there.isSameFile(as: file)
-    }
-
     private mutating func advance() {
-        while let next = self.order.first {
-            switch next {
-            case .file(let file): guard file.isDone else { return }
-            case .link(let name, let first, let directory):
-                let path = directory.directory.path(of: name)
-                // What goes wrong here goes wrong with the link as well.
-                try? directory.willChange()
-                self.batch.add(
-                    .link(name: name, directory: directory.directory, first: first),
-                    TreeBatch.Subject(directory: directory, path: path)
-                )
-            }
-            self.order.removeFirst()
+        for link in self.order.takeReady() {
+            // What goes wrong here goes wrong with the link as well.
+            try? link.directory.willChange()
+            self.batch.add(link.action, link.subject)
         }
     }
 
     /// Takes the next names of the tree's content, and ends of files between them.
     mutating func namesReceived(_ names: WireNames) throws(FerryError) {
-        let named = try self.blocks.machine.namesReceived(names)
-        guard names.ends.count <= WireConstants.namesPerFrame, names.ends.allSatisfy({ $0 <= named.count }),
-            zip(names.ends, names.ends.dropFirst()).allSatisfy({ $0 <= $1 })
-        else { throw FerryError(.violation, "files end where there is nothing") }
-        var notes = names.notes[...]
-        var start = 0
-        var average = names.average
-        for (place, end) in names.ends.enumerated() {
-            let file = try self.name(named[start..<Int(end)], average)
-            (start, average) = (Int(end), 0)
-            var note: WireEndNote?
-            if let next = notes.first, next.end == place { note = notes.removeFirst() }
-            try self.fileEnded(file, note)
+        for step in try self.needed.take(names, self.blocks.machine.namesReceived(names)) {
+            switch step {
+            case .named(let file): if self.naming.last !== file { self.naming.append(file) }
+            case .ended(let file, let note): try self.fileEnded(file, note)
+            }
         }
-        if start < named.count { _ = try self.name(named[start...], average) }
-        guard notes.isEmpty else { throw FerryError(.violation, "a note tells of no file's end") }
-    }
-
-    /// Notes names of the file that is being named.
-    private mutating func name(
-        _ names: ArraySlice<ReceiveMachine.Name>,
-        _ average: UInt32
-    ) throws(FerryError) -> IncomingFile {
-        guard let file = self.current ?? self.expected.popFirst() else {
-            throw FerryError(.violation, "content came that is not needed")
-        }
-        self.current = file
-        guard let first = names.first else { return file }
-        let start = file.start ?? first.offset
-        if file.start == nil { file.average = average }
-        file.start = start
-        for name in names {
-            file.undecided.append(ReceiveMachine.Name(id: name.id, offset: name.offset - start, length: name.length))
-            file.named += UInt64(name.length)
-        }
-        if self.naming.last !== file { self.naming.append(file) }
-        return file
     }
 
     private mutating func fileEnded(_ file: IncomingFile, _ note: WireEndNote?) throws(FerryError) {
-        self.current = nil
-        file.hasEnded = true
-        if let note, note.again {
-            if file.destination != nil { self.openFiles -= 1 }
-            self.current = try file.replace()
-        } else if let note, note.hasFailure {
-            self.giveUp(file, FerryError(peer: note.failure))
-        } else if let note, note.hasMetadata {
-            try file.update(note.metadata)
-        }
+        if let note, note.hasFailure { self.giveUp(file, FerryError(peer: note.failure)) }
+        if let note, note.hasMetadata { try file.update(note.metadata) }
         if !file.isUndecided { file.releaseSources() }
         // One of which nothing is left to decide or to come.
         if self.naming.last !== file { try self.finishIfComplete(file) }
@@ -283,7 +209,7 @@ struct TreeContent {
         var decided = 0
         var read = 0
         while read < FileReceiver.decisionStep, decided < WireConstants.namesPerFrame, !self.batch.isSaturated,
-            let file = self.naming.first, file.destination != nil || self.openFiles < Self.openLimit
+            let file = self.naming.first, file.destination != nil || self.openFiles.value < Self.openLimit
         {
             try self.prepare(file, sink)
             guard let name = file.nextName else {
@@ -344,9 +270,13 @@ struct TreeContent {
                 } else {
                     file.removeNext()
                     if file.isVerified {
-                        if try !self.isSame(file, name) { file.differs = true }
+                        if try !file.isSame(name) { file.differs = true }
                         (isHere, effort) = (true, name.length)
-                    } else if try self.isOnlyTouched(file, name) {
+                    } else if let content = file.contentIfOnlyTouched(name) {
+                        let destination = try self.destination(of: file)
+                        unsafe try content.span.withUnsafeBytes { bytes throws(FerryError) in
+                            unsafe try destination.write(bytes, at: 0)
+                        }
                         (isHere, effort) = (true, name.length)
                     }
                 }
@@ -366,39 +296,6 @@ struct TreeContent {
         file.wanted += UInt64(name.length)
         if self.coming.last !== file { self.coming.append(file) }
         return effort
-    }
-
-    /// Whether what is here has this chunk in this place.
-    private func isSame(_ file: IncomingFile, _ name: ReceiveMachine.Name) throws(FerryError) -> Bool {
-        let here: SourceFile
-        if let open = file.here { here = open } else { here = try file.directory.directory.file(file.name) }
-        file.here = here
-        guard !file.differs, let offset = Int64(exactly: name.offset) else { return false }
-        var bytes = [UInt8](repeating: 0, count: name.length)
-        var span = bytes.mutableSpan
-        return unsafe try span.withUnsafeMutableBytes { buffer throws(FerryError) in
-            guard unsafe try here.read(into: buffer, at: offset) == name.length else { return false }
-            return unsafe ChunkID(hashing: UnsafeRawBufferPointer(buffer)) == name.id
-        }
-    }
-
-    /// Whether a small file is here with the same content, and if so, takes that.
-    private mutating func isOnlyTouched(_ file: IncomingFile, _ name: ReceiveMachine.Name) throws(FerryError) -> Bool {
-        guard let size = file.oldSize, size == name.length, name.offset == 0 else { return false }
-        var bytes = [UInt8](repeating: 0, count: name.length + 1)
-        var span = bytes.mutableSpan
-        let directory = file.directory.directory
-        let count = unsafe span.withUnsafeMutableBytes { buffer in
-            unsafe (try? directory.read(file.name, into: buffer))?.count ?? 0
-        }
-        guard count == name.length else { return false }
-        let destination = try self.destination(of: file)
-        return unsafe try bytes.span.withUnsafeBytes { buffer throws(FerryError) in
-            let content = unsafe UnsafeRawBufferPointer(rebasing: buffer.prefix(count))
-            guard unsafe ChunkID(hashing: content) == name.id else { return false }
-            unsafe try destination.write(content, at: 0)
-            return true
-        }
     }
 
     // MARK: Blocks
@@ -456,9 +353,8 @@ struct TreeContent {
         if let destination = file.destination { return destination }
         try file.directory.willChange()
         let partial = try file.directory.directory.createPartial(file.name, owner: self.owner)
-        let destination = TreeDestination(partial, willWrite: self.willWrite)
+        let destination = TreeDestination(partial, willWrite: self.willWrite, count: self.openFiles)
         file.destination = destination
-        self.openFiles += 1
         return destination
     }
 
@@ -479,10 +375,9 @@ struct TreeContent {
             )
             file.releaseSources()
             file.destination = nil
-            self.openFiles -= 1
             let subject = TreeBatch.Subject(directory: file.directory, path: file.path)
             if file.replacesDirectory {
-                self.waiting.append((destination.partial, subject, file.name))
+                self.replacements.add(destination.partial, subject)
             } else {
                 self.batch.add(.file(destination.partial, path: file.path), subject, bytes: file.named)
             }
@@ -519,7 +414,6 @@ struct TreeContent {
             self.failures.append((file.path, error))
             self.batch.failed(file.path)
         }
-        if file.destination != nil { self.openFiles -= 1 }
         file.discard()
     }
 
@@ -535,7 +429,7 @@ struct TreeContent {
 
     /// - Returns: the digest of the recipe.
     mutating func endReceived(_ end: WireEnd) throws(FerryError) -> ChunkID {
-        guard self.expected.isEmpty, self.current == nil else {
+        guard self.needed.outstanding == 0 else {
             throw FerryError(.violation, "the transfer ends before all files that are needed came")
         }
         return try self.blocks.machine.endReceived(end)
@@ -544,10 +438,11 @@ struct TreeContent {
     /// Ends without the rest: what is whole is published.
     mutating func abandon(keeping: Bool) {
         self.batch.abandon(keeping: keeping)
-        for (file, _, _) in self.waiting { file.discard() }
-        self.waiting = []
+        for (file, _) in self.replacements.files { file.discard() }
+        self.replacements = TreeReplacements()
         let keeping = keeping && !self.batch.hasFailed
-        for file in Array(self.coming) + Array(self.naming) + [self.current].compactMap({ $0 }) where !file.isGivenUp {
+        for file in Array(self.coming) + Array(self.naming) + [self.needed.current].compactMap({ $0 })
+        where !file.isGivenUp {
             file.assembly?.stop()
             file.destination?.abandon(keeping: keeping)
             file.destination = nil

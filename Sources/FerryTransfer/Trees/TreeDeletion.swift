@@ -38,44 +38,43 @@ final class TreeDeletion {
     private let filter: TreeFilter
     private let limit: UInt64?
     private let isDryRun: Bool
-    private var spool: Spool
+    private var spool: Spool?
     private var phase = Phase.finding
     private var levels: [Level] = []
     /// From the top to where the last one lay.
     private var places: [Place] = []
     /// `.ferryignore` files that are only here: they go last, for until then what they say counts.
-    private var ignoreFiles: Spool
+    private var ignoreFiles: Spool?
     private var isAtIgnoreFiles = false
     private var counted: UInt64 = 0
     /// Things that were removed, or would be.
     private(set) var deleted: UInt64 = 0
-    private let report: (TreeChange) -> Void
-    private let failed: ([UInt8], FerryError) -> Void
+    private var changes: [TreeChange] = []
+    private var failures: [(path: [UInt8], error: FerryError)] = []
 
     /// - Parameters:
     ///   - top: of the tree.
-    ///   - filter: what it leaves out stays.
-    ///   - limit: if there would be more to remove, nothing is.
-    ///   - isDryRun: whether nothing is removed.
-    ///   - report: told of each thing that is removed, or would be.
-    ///   - failed: told of each that could not be.
-    /// - Throws: what making a temporary file fails with.
-    init(
-        _ top: OpenDirectory,
-        filter: TreeFilter,
-        limit: UInt64?,
-        isDryRun: Bool,
-        report: @escaping (TreeChange) -> Void,
-        failed: @escaping ([UInt8], FerryError) -> Void
-    ) throws(FerryError) {
+    ///   - options: how it is received: what its filter leaves out stays.
+    init(_ top: OpenDirectory, options: TreeReceiver.Options) {
         self.top = top
-        self.filter = filter
-        self.limit = limit
-        self.isDryRun = isDryRun
-        self.report = report
-        self.failed = failed
-        self.spool = try Spool(beside: top)
-        self.ignoreFiles = try Spool(beside: top)
+        self.filter = options.filter
+        self.limit = options.maxDelete
+        self.isDryRun = options.isDryRun
+    }
+
+    /// Whether there is anything to remove.
+    var hasFound: Bool { self.spool != nil || self.ignoreFiles != nil }
+
+    /// What was removed, or would be, since the last call.
+    func takeChanges() -> [TreeChange] {
+        defer { self.changes = [] }
+        return self.changes
+    }
+
+    /// What could not be removed since the last call.
+    func takeFailures() -> [(path: [UInt8], error: FerryError)] {
+        defer { self.failures = [] }
+        return self.failures
     }
 
     /// Notes something that is only here.
@@ -84,8 +83,15 @@ final class TreeDeletion {
     /// - Throws: what writing it down fails with.
     func found(_ path: [UInt8]) throws(FerryError) {
         let isIgnoreFile =
-            self.filter.readsIgnoreFiles && path.suffix(IgnoreFile.name.count).elementsEqual(IgnoreFile.name)
-        if isIgnoreFile { try self.ignoreFiles.append(path) } else { try self.spool.append(path) }
+            self.filter.readsIgnoreFiles
+            && path.split(separator: UInt8(ascii: "/")).last.map { $0.elementsEqual(IgnoreFile.name) } ?? false
+        if isIgnoreFile {
+            if self.ignoreFiles == nil { self.ignoreFiles = try Spool(beside: self.top) }
+            try self.ignoreFiles?.append(path)
+        } else {
+            if self.spool == nil { self.spool = try Spool(beside: self.top) }
+            try self.spool?.append(path)
+        }
     }
 
     /// Does a piece of the work.
@@ -94,7 +100,7 @@ final class TreeDeletion {
     /// - Throws: `.tooManyDeletions` if there is more than the limit, before anything is removed.
     func proceed() throws(FerryError) -> Bool {
         if self.phase == .finding {
-            try self.spool.rewind()
+            try self.spool?.rewind()
             self.phase = self.limit == nil && !self.isDryRun ? .deleting : .counting
         }
         for _ in 0..<Self.step where self.phase != .done { try self.stepOnce() }
@@ -114,12 +120,12 @@ final class TreeDeletion {
     }
 
     private func nextPath() throws(FerryError) -> [UInt8]? {
-        if !self.isAtIgnoreFiles, let path = try self.spool.next() { return path }
+        if !self.isAtIgnoreFiles, let path = try self.spool?.next() { return path }
         if !self.isAtIgnoreFiles {
             self.isAtIgnoreFiles = true
-            try self.ignoreFiles.rewind()
+            try self.ignoreFiles?.rewind()
         }
-        return try self.ignoreFiles.next()
+        return try self.ignoreFiles?.next()
     }
 
     private func endPass() throws(FerryError) {
@@ -139,7 +145,7 @@ final class TreeDeletion {
             self.phase = .done
             return
         }
-        try self.spool.rewind()
+        try self.spool?.rewind()
         self.isAtIgnoreFiles = false
         self.phase = .deleting
     }
@@ -161,7 +167,7 @@ final class TreeDeletion {
             self.visit(name, in: place.directory, place.filter, device: info.device)
         } catch {
             // Its directory is gone, and it with that.
-            if error.code != .notFound { self.failed(path, error) }
+            if error.code != .notFound { self.failures.append((path, error)) }
         }
     }
 
@@ -199,7 +205,7 @@ final class TreeDeletion {
                 modified: now.modified == before.modified ? nil : before.modified
             )
         } catch {
-            self.failed(place.directory.path, error)
+            self.failures.append((place.directory.path, error))
         }
     }
 
@@ -225,7 +231,7 @@ final class TreeDeletion {
             )
         } catch {
             self.keepLevel()
-            if self.phase == .deleting { self.failed(parent.path(of: name), error) }
+            if self.phase == .deleting { self.failures.append((parent.path(of: name), error)) }
         }
     }
 
@@ -237,7 +243,7 @@ final class TreeDeletion {
             try self.remove(level.name, in: level.parent, isDirectory: true)
         } catch {
             self.keepLevel()
-            self.failed(level.parent.path(of: level.name), error)
+            self.failures.append((level.parent.path(of: level.name), error))
         }
     }
 
@@ -259,6 +265,6 @@ final class TreeDeletion {
             }
         }
         self.deleted += 1
-        self.report(TreeChange(path: parent.path(of: name), kind: .deleted, isDirectory: isDirectory))
+        self.changes.append(TreeChange(path: parent.path(of: name), kind: .deleted, isDirectory: isDirectory))
     }
 }

@@ -1,15 +1,25 @@
 import FerryErrors
 import FerryFiles
 
+/// How many destinations there are.
+final class OpenCount {
+    var value = 0
+}
+
 /// A partial file in a tree.
 final class TreeDestination: ByteDestination {
+    private let count: OpenCount
     let partial: PartialFile
     private let willWrite: TreeReceiver.WillWrite?
 
-    init(_ partial: PartialFile, willWrite: TreeReceiver.WillWrite?) {
+    init(_ partial: PartialFile, willWrite: TreeReceiver.WillWrite?, count: OpenCount) {
+        self.count = count
+        count.value += 1
         self.partial = partial
         self.willWrite = willWrite
     }
+
+    deinit { self.count.value -= 1 }
 
     var isRandomAccess: Bool { true }
     var kept: (any PlacedBytes)? { self.partial.kept }

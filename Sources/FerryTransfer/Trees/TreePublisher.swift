@@ -28,8 +28,9 @@ final class TreePublisher: Sendable {
     private let top: OpenDirectory
     private let queue = DispatchQueue(label: "ferry.publish")
     private let state = Mutex(State.idle)
-    /// Paths of what could not be transferred.
-    private let failures = Mutex<Set<[UInt8]>>([])
+    /// Hashes of the paths of what could not be transferred, for paths may be long. They are seeded: nobody chooses two that
+    /// meet, and if two do, a further name is named as failed that need not be.
+    private let failures = Mutex<Set<Int>>([])
     /// Past so many of them no further names are given at all.
     private static let failureLimit = 1 << 16
 
@@ -38,7 +39,7 @@ final class TreePublisher: Sendable {
     /// Something will not appear.
     func failed(_ path: [UInt8]) {
         self.failures.withLock { failures in
-            if failures.count <= Self.failureLimit { failures.insert(path) }
+            if failures.count <= Self.failureLimit { failures.insert(path.hashValue) }
         }
     }
 
@@ -88,7 +89,7 @@ final class TreePublisher: Sendable {
             switch action {
             case .file(let file, _): try file.replaceTarget()
             case .link(let name, let directory, let first):
-                let hasFailed = self.failures.withLock { $0.contains(first) || $0.count > Self.failureLimit }
+                let hasFailed = self.failures.withLock { $0.contains(first.hashValue) || $0.count > Self.failureLimit }
                 guard !hasFailed else {
                     throw FerryError(
                         .notFound,

@@ -15,7 +15,7 @@ struct TreeReader {
         /// As it was listed, and as the receiver knows it.
         let listed: FileInfo
         /// Of the receiver's version, in bytes; nil if it has none.
-        let oldSize: Int64?
+        var oldSize: Int64?
         /// How often it was read and had changed meanwhile.
         var attempts = 0
 

@@ -45,7 +45,6 @@ package final class TreeReceiver {
     }
 
     private let options: Options
-    private let top: OpenDirectory
     private let target: TreeTarget
     private var content: TreeContent
     private let onEvent: TreeEvents?
@@ -56,7 +55,7 @@ package final class TreeReceiver {
     /// A window of blocks, and far more than a window of names and one of items take.
     private let heldLimit: Int
     private var isLast = false
-    private var deletion: TreeDeletion?
+    private let deletion: TreeDeletion
     /// Changes that are to be told to the peer.
     private var changes: [TreeChange] = []
     /// A sync came before anything was removed.
@@ -70,8 +69,6 @@ package final class TreeReceiver {
     private var problems = CircularBuffer<(path: [UInt8], error: FerryError)>()
     /// Bytes of answers queued at which no more is done that makes some.
     private static let answersAhead = BlockReceiver.answerLimit / 8
-    /// What could not be removed.
-    private var undeleted: [([UInt8], FerryError)] = []
     /// Why nothing was removed.
     private var refusal: FerryError?
     private var end: (digest: ChunkID, size: UInt64, isSynced: Bool)?
@@ -101,9 +98,10 @@ package final class TreeReceiver {
         onEvent: TreeEvents? = nil
     ) {
         self.options = options
-        self.top = top
         self.heldLimit = max(limits.blockWindow, limits.payload) + (16 << 20)
-        self.target = TreeTarget(top, options: options)
+        let deletion = TreeDeletion(top, options: options)
+        self.deletion = deletion
+        self.target = TreeTarget(top, options: options) { path throws(FerryError) in try deletion.found(path) }
         self.content = TreeContent(
             top: top,
             options: options,
@@ -191,7 +189,7 @@ package final class TreeReceiver {
     package func abandoned(_ error: FerryError) {
         // All is in place, and only the deletion was refused.
         guard self.refusal == nil else { return }
-        self.deletion?.leave()
+        self.deletion.leave()
         // Of a sender that breaks rules nothing is published.
         self.content.abandon(keeping: error.keepsPartialFiles && error.code != .violation)
     }
@@ -205,7 +203,6 @@ package final class TreeReceiver {
         {
             let decision = try self.target.decide(item)
             if item.kind == .file { self.counts.files += 1 }
-            for path in self.target.takeOthers() { try self.remember(path) }
             for change in self.target.takeChanges() { self.changed(change, sink) }
             switch decision {
             case .nothing: break
@@ -216,9 +213,7 @@ package final class TreeReceiver {
                 self.counts.changed += 1
                 self.neededBytes = self.neededBytes.addingReportingOverflow(file.listedSize).partialValue
             case .later(let directory): directory.pending += 1
-            case .link(let name, let first, let directory): self.content.link(name, to: first, in: directory)
-            case .lateLink(let name, let first, let directory):
-                self.content.link(name, to: first, in: directory, isLate: true)
+            case .link(let link, let isLate): self.content.link(link, isLate: isLate)
             case .entered(let directory): self.content.entered(directory)
             case .ended(let directory): self.content.ended(directory)
             }
@@ -241,7 +236,7 @@ package final class TreeReceiver {
         }
         // What deleting itself cannot do does not count.
         if self.hasLacked == nil { self.hasLacked = self.counts.failed > 0 }
-        if let deletion = self.deletion, self.mayDelete, self.end?.isSynced == false {
+        if self.deletion.hasFound, self.mayDelete, self.end?.isSynced == false {
             guard self.hasSynced || self.options.isDryRun else {
                 // What takes the place of what goes is durable before that goes.
                 self.hasSynced = true
@@ -249,13 +244,15 @@ package final class TreeReceiver {
                 return .working
             }
             guard sink.queuedBytes < Self.answersAhead else { return .waiting }
+            var hasMore = false
             do throws(FerryError) {
-                let hasMore = try deletion.proceed()
-                self.tellChanges(sink)
-                if hasMore { return .more }
+                hasMore = try self.deletion.proceed()
             } catch  where error.code == .tooManyDeletions {
                 self.refusal = error
             }
+            for (path, error) in self.deletion.takeFailures() { self.failed(path, error, sink) }
+            for change in self.deletion.takeChanges() { self.changed(change, sink) }
+            if hasMore { return .more }
         }
         if !self.hasReplaced {
             self.hasReplaced = true
@@ -268,11 +265,11 @@ package final class TreeReceiver {
             return .working
         }
         self.tellChanges(sink)
-        self.counts.deleted = Int(clamping: self.deletion?.deleted ?? 0)
+        self.counts.deleted = Int(clamping: self.deletion.deleted)
         if let refusal = self.refusal { throw refusal }
         self.isFinished = true
         self.content.confirm(end.digest)
-        sink.send(.finished(digest: ChunkID.pack([end.digest]), size: end.size, deleted: self.deletion?.deleted ?? 0))
+        sink.send(.finished(digest: ChunkID.pack([end.digest]), size: end.size, deleted: self.deletion.deleted))
         return .finished
     }
 
@@ -284,23 +281,6 @@ package final class TreeReceiver {
         for directory in self.target.takeReplaced() { self.content.replaced(in: directory) }
     }
 
-    /// Notes something that is only here.
-    private func remember(_ path: [UInt8]) throws(FerryError) {
-        if self.deletion == nil {
-            self.deletion = try TreeDeletion(
-                self.top,
-                filter: self.options.filter,
-                limit: self.options.maxDelete,
-                isDryRun: self.options.isDryRun,
-                report: { [weak self] change in self?.deleted(change) },
-                failed: { [weak self] path, error in self?.undeleted.append((path, error)) }
-            )
-        }
-        try self.deletion?.found(path)
-    }
-
-    private func deleted(_ change: TreeChange) { if self.options.reports { self.changes.append(change) } }
-
     private func changed(_ change: TreeChange, _ sink: any FrameSink) {
         guard self.options.reports else { return }
         self.changes.append(change)
@@ -308,8 +288,6 @@ package final class TreeReceiver {
     }
 
     private func tellChanges(_ sink: any FrameSink) {
-        for (path, error) in self.undeleted { self.failed(path, error, sink) }
-        self.undeleted = []
         guard !self.changes.isEmpty else { return }
         for change in self.changes { self.onEvent?(.changed(change)) }
         if self.options.tellsPeer { for change in self.changes.framed { sink.send(change) } }

@@ -135,9 +135,7 @@ package final class TreeSender {
             return self.told.append(.other)
         }
         self.told.append(
-            .file(
-                TreeReader.File(directory: entry.directory, name: entry.name, listed: entry.info, oldSize: nil)
-            )
+            .file(TreeReader.File(directory: entry.directory, name: entry.name, listed: entry.info))
         )
     }
 
@@ -153,15 +151,9 @@ package final class TreeSender {
             guard case .file(let file) = told else {
                 throw FerryError(.violation, "the receiver needs the content of what is no file")
             }
-            let oldSize = needs.oldSizes[next]
-            self.reader.append(
-                TreeReader.File(
-                    directory: file.directory,
-                    name: file.name,
-                    listed: file.listed,
-                    oldSize: oldSize > 0 ? Int64(clamping: oldSize - 1) : nil
-                )
-            )
+            var needed = file
+            if needs.oldSizes[next] > 0 { needed.oldSize = Int64(clamping: needs.oldSizes[next] - 1) }
+            self.reader.append(needed)
             self.counts.changed += 1
             self.neededBytes = self.neededBytes.addingReportingOverflow(UInt64(clamping: file.listed.size)).partialValue
             next += 1
@@ -193,7 +185,7 @@ private struct HardLinks {
     /// Files that are remembered at a time; further ones are sent under each name on its own.
     private static let limit = 1 << 16
     /// Bytes of a path that fit a frame with what else is told.
-    private static let pathLimit = 32 << 10
+    private static let pathLimit = 16 << 10
 
     private var first: [Key: (name: [UInt8], left: UInt64, info: FileInfo)] = [:]
 

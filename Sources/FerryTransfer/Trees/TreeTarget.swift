@@ -13,9 +13,8 @@ final class TreeTarget {
         case needed(IncomingFile)
         /// It takes the place of a directory in the end.
         case later(TargetDirectory)
-        case link(name: [UInt8], first: [UInt8], TargetDirectory)
-        /// The same, in the place of a directory.
-        case lateLink(name: [UInt8], first: [UInt8], TargetDirectory)
+        /// A file gets a further name; late if a directory has that, which goes before.
+        case link(TreeLink, isLate: Bool)
         case entered(TargetDirectory)
         case ended(TargetDirectory)
     }
@@ -33,19 +32,22 @@ final class TreeTarget {
     private var levels: [Level] = []
     private var hasBegun = false
 
-    init(_ top: OpenDirectory, options: TreeReceiver.Options) {
+    /// - Parameters:
+    ///   - top: of the tree.
+    ///   - options: how it is received.
+    ///   - found: told the path of each thing that is only here, at once, for there may be many.
+    init(
+        _ top: OpenDirectory,
+        options: TreeReceiver.Options,
+        found: @escaping (_ path: [UInt8]) throws(FerryError) -> Void
+    ) {
         self.top = top
         self.options = options
+        self.found = found
     }
 
-    private var others: [[UInt8]] = []
+    private let found: (_ path: [UInt8]) throws(FerryError) -> Void
     private var changes: [TreeChange] = []
-
-    /// Paths of things that are only here, found since the last call.
-    func takeOthers() -> [[UInt8]] {
-        defer { self.others = [] }
-        return self.others
-    }
 
     /// What differs, found since the last call.
     func takeChanges() -> [TreeChange] {
@@ -63,7 +65,7 @@ final class TreeTarget {
         if item.kind == .end {
             self.levels.removeLast()
             guard case .open(let directory) = level else { return .nothing }
-            self.note(directory.others(before: nil), in: directory)
+            try self.findOthers(before: nil, in: directory)
             return .ended(directory)
         }
         if case .planned(let path) = level {
@@ -78,7 +80,7 @@ final class TreeTarget {
         }
         try Self.check(item.name, after: directory.lastName)
         directory.lastName = item.name
-        self.note(directory.others(before: item.name), in: directory)
+        try self.findOthers(before: item.name, in: directory)
         if item.isLeftOut, item.kind != .directory { return .nothing }
         if let failure = item.failure {
             if item.kind == .directory { self.levels.append(.closed) }
@@ -96,8 +98,8 @@ final class TreeTarget {
         }
     }
 
-    private func note(_ names: [[UInt8]], in directory: TargetDirectory) {
-        for name in names { self.others.append(directory.directory.path(of: name)) }
+    private func findOthers(before name: [UInt8]?, in directory: TargetDirectory) throws(FerryError) {
+        while let other = directory.nextOther(before: name) { try self.found(directory.directory.path(of: other)) }
     }
 
     /// Something in a directory that would be made.
@@ -154,7 +156,8 @@ final class TreeTarget {
             try Self.check(first: item.firstName)
             if here?.kind == .directory { return try self.replaceDirectory(item, in: directory, path) }
             if here == nil { self.report(path, .new, [], item) }
-            return self.options.isDryRun ? .nothing : .link(name: item.name, first: item.firstName, directory)
+            let link = TreeLink(name: item.name, first: item.firstName, directory: directory)
+            return self.options.isDryRun ? .nothing : .link(link, isLate: false)
         case .file: return try self.file(item, here, in: directory, path)
         case .symlink: return try self.symlink(item, here, in: directory, path)
         case .other: throw FerryError(.notAFile, "\(Escaping.escape(path)) is no file, directory or link")
@@ -249,14 +252,14 @@ final class TreeTarget {
         _ path: [UInt8]
     ) throws(FerryError) -> Decision {
         guard self.options.deletes, self.replaced < Self.replacedLimit else {
-            throw directory.directory.taken(item.name)
+            throw FerryError.taken(directory.directory.path(of: item.name))
         }
         self.report(path, .changed, .kind, item)
-        self.others.append(path)
+        try self.found(path)
         guard !self.options.isDryRun else { return .nothing }
         self.replaced += 1
         guard item.firstName.isEmpty else {
-            return .lateLink(name: item.name, first: item.firstName, directory)
+            return .link(TreeLink(name: item.name, first: item.firstName, directory: directory), isLate: true)
         }
         guard item.kind == .symlink else {
             return .needed(IncomingFile(item, in: directory, oldSize: nil, replacesDirectory: true))
@@ -273,7 +276,7 @@ final class TreeTarget {
         var failures: [([UInt8], FerryError)] = []
         for (item, directory) in self.links {
             do throws(FerryError) {
-                guard mayDelete else { throw directory.directory.taken(item.name) }
+                guard mayDelete else { throw FerryError.taken(directory.directory.path(of: item.name)) }
                 try directory.willChange()
                 try directory.directory.makeLink(item.name, text: item.target, modified: item.modified)
             } catch {
@@ -339,18 +342,16 @@ final class TreeTarget {
     }
 }
 
-extension OpenDirectory {
-    /// Something is to have a name that a directory has.
-    func taken(_ name: [UInt8]) -> FerryError {
-        FerryError(
-            .notAFile,
-            "\(Escaping.escape(self.path(of: name))) is a directory at the target, and none in the source",
-            remedy: "`ferry sync --delete` replaces it"
-        )
-    }
-}
-
 extension FerryError {
     /// Whether a failure about one file ends the whole transfer: the next one would fail as well.
     var endsTree: Bool { [.noSpace, .inputOutput, .readOnly, .violation, .limit, .integrity].contains(self.code) }
+
+    /// Something is to have a name that a directory has.
+    static func taken(_ path: [UInt8]) -> FerryError {
+        FerryError(
+            .notAFile,
+            "\(Escaping.escape(path)) is a directory at the target, and none in the source",
+            remedy: "`ferry sync --delete` replaces it"
+        )
+    }
 }

@@ -168,6 +168,36 @@ import Testing
         #expect(pair.longestQueue < 1 << 20)
     }
 
+    /// The same where what a cut transfer left, or an old version, is being looked through: names that wait for that are
+    /// decided all the same.
+    @Test func aSourceThatFailsWhileWhatIsHereIsLookedThroughEnds() throws {
+        for failing in 0..<24 {
+            var generator = SeededGenerator(seed: UInt64(failing))
+            let scratch = try TreeScratch()
+            try scratch.makeSource()
+            TreeFixture.write(scratch.source + "/a", generator.bytes(12 << 20))
+            if failing % 2 == 0 {
+                try TreePair(scratch.source, scratch.target).cut(after: 8 << 20, &generator)
+            } else {
+                let old = try #require(FileManager.default.contents(atPath: scratch.source + "/a"))
+                TreeFixture.write(scratch.target + "/a", [1, 2, 3] + old)
+            }
+            let count = Mutex(0)
+            let calls = SystemCalls { name, _ in
+                guard name == .pread else { return .proceed }
+                let number = count.withLock { count in
+                    defer { count += 1 }
+                    return count
+                }
+                return number == failing / 2 ? .fail(EIO) : .proceed
+            }
+            let pair = try TreePair(scratch.source, scratch.target, sourceCalls: calls)
+            pair.isEager = true
+            try pair.run(&generator)
+            #expect(pair.failedPaths == (count.withLock { $0 } > failing / 2 ? ["a: io"] : []))
+        }
+    }
+
     /// A further name of a file that could not come is not given to the old file.
     @Test func aLinkToWhatFailedFails() throws {
         var generator = SeededGenerator(seed: 8)

@@ -15,6 +15,8 @@ final class TreePair {
     let toReceiver = MemorySink()
     let toSender = MemorySink()
     private(set) var isFinished = false
+    /// Whether the receiver gets several frames before it proceeds, as it does when they come together.
+    var isEager = false
     /// Bytes that each frame to the sender counts as queued until it has come, as on a connection.
     var queuedFrame = 0 {
         didSet { self.toSender.frameBytes = self.queuedFrame }
@@ -114,6 +116,9 @@ final class TreePair {
     private func deliver() throws -> Bool {
         guard let frame = self.toReceiver.frames.popFirst() else { return false }
         try self.receiver.received(frame, sink: self.toSender)
+        while self.isEager, let frame = self.toReceiver.frames.popFirst() {
+            try self.receiver.received(frame, sink: self.toSender)
+        }
         try self.receiverProceeds()
         return true
     }
