@@ -108,9 +108,6 @@ final class IncomingFile {
     /// The name to be decided next; nil if there is none, or while it is looked for.
     var nextName: ReceiveMachine.Name? { self.assembly.map { $0.nextName } ?? self.undecided.first }
 
-    /// Takes the next name out, where nothing is here to look into.
-    func removeNext() { self.undecided.removeFirst() }
-
     var isComplete: Bool { self.hasEnded && !self.isUndecided && self.wanted == 0 }
 
     /// What it has become since it was listed.

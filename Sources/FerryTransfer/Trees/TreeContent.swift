@@ -28,7 +28,7 @@ struct TreeContent {
     /// Files of which names wait to be decided.
     private var naming = CircularBuffer<IncomingFile>()
     /// Files of which chunks are wanted, in the order of their places in the tree's content.
-    private var coming = CircularBuffer<IncomingFile>()
+    private var coming = ComingFiles()
 
     private(set) var batch: TreeBatch
     /// Directories that were entered and have not got their metadata.
@@ -258,32 +258,11 @@ struct TreeContent {
         wants: inout [ChunkID]
     ) throws(FerryError) -> Int {
         let place = ReceiveMachine.Name(id: name.id, offset: (file.start ?? 0) + name.offset, length: name.length)
-        var (isHere, effort) = (false, 0)
-        if file.isGivenUp {
-            // Not wanted, then: it is as good as had.
-            file.removeNext()
-            isHere = true
-        } else {
-            do throws(FerryError) {
-                if let assembly = file.assembly {
-                    (isHere, effort) = try assembly.decide(name, earlier: nil)
-                } else {
-                    file.removeNext()
-                    if file.isVerified {
-                        if try !file.isSame(name) { file.differs = true }
-                        (isHere, effort) = (true, name.length)
-                    } else if let content = file.contentIfOnlyTouched(name) {
-                        let destination = try self.destination(of: file)
-                        unsafe try content.span.withUnsafeBytes { bytes throws(FerryError) in
-                            unsafe try destination.write(bytes, at: 0)
-                        }
-                        (isHere, effort) = (true, name.length)
-                    }
-                }
-            } catch {
-                try self.fail(file, error)
-                isHere = true
-            }
+        var (isHere, effort) = (true, 0)
+        do throws(FerryError) {
+            (isHere, effort) = try file.decide(name) { () throws(FerryError) in try self.destination(of: file) }
+        } catch {
+            try self.fail(file, error)
         }
         if isHere {
             self.blocks.machine.had(place)
@@ -294,7 +273,7 @@ struct TreeContent {
         try self.blocks.machine.lacked(place)
         wants.append(name.id)
         file.wanted += UInt64(name.length)
-        if self.coming.last !== file { self.coming.append(file) }
+        self.coming.append(file)
         return effort
     }
 
@@ -316,7 +295,7 @@ struct TreeContent {
         var done = 0
         while done < bytes.count {
             let place = offset + UInt64(done)
-            guard let (file, start) = self.file(at: place) else {
+            guard let (file, start) = self.coming.file(at: place) else {
                 throw FerryError(.internalError, "a chunk belongs to no file of the tree")
             }
             // A file's names that came so far end where the next file begins, or beyond what is wanted.
@@ -332,19 +311,7 @@ struct TreeContent {
             }
             try self.finishIfComplete(file)
         }
-        while let first = self.coming.first, first.wanted == 0, first.hasEnded { self.coming.removeFirst() }
-    }
-
-    /// The file that a place in the tree's content belongs to, and where it begins there.
-    private func file(at place: UInt64) -> (IncomingFile, UInt64)? {
-        var (low, high) = (0, self.coming.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if self.coming[offset: middle].start ?? 0 <= place { low = middle + 1 } else { high = middle }
-        }
-        guard low > 0 else { return nil }
-        let file = self.coming[offset: low - 1]
-        return (file, file.start ?? 0)
+        self.coming.forgetComplete()
     }
 
     // MARK: Whole files
@@ -441,7 +408,7 @@ struct TreeContent {
         for (file, _) in self.replacements.files { file.discard() }
         self.replacements = TreeReplacements()
         let keeping = keeping && !self.batch.hasFailed
-        for file in Array(self.coming) + Array(self.naming) + [self.needed.current].compactMap({ $0 })
+        for file in self.coming.all + Array(self.naming) + [self.needed.current].compactMap({ $0 })
         where !file.isGivenUp {
             file.assembly?.stop()
             file.destination?.abandon(keeping: keeping)

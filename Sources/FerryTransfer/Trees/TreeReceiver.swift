@@ -266,6 +266,7 @@ package final class TreeReceiver {
         }
         self.tellChanges(sink)
         self.counts.deleted = Int(clamping: self.deletion.deleted)
+        guard self.problems.isEmpty else { return .waiting }
         if let refusal = self.refusal { throw refusal }
         self.isFinished = true
         self.content.confirm(end.digest)

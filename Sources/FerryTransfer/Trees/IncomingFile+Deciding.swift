@@ -3,12 +3,39 @@ import FerryErrors
 import FerryFiles
 import FerryProtocol
 
-// What is here of a file that is compared whole, without being put together.
+// Whether a chunk need not come.
 extension IncomingFile {
+    /// Decides ``nextName``, and puts its chunk into its place if it is to be had here.
+    ///
+    /// - Parameters:
+    ///   - name: the next one.
+    ///   - destination: makes the place where the file goes.
+    /// - Returns: whether the chunk need not come, and how many bytes were read to find that out.
+    /// - Throws: what reading and writing fail with; the name is taken out all the same.
+    func decide(
+        _ name: ReceiveMachine.Name,
+        destination: () throws(FerryError) -> TreeDestination
+    ) throws(FerryError) -> (isHere: Bool, effort: Int) {
+        if let assembly = self.assembly { return try assembly.decide(name, earlier: nil) }
+        self.undecided.removeFirst()
+        // Of what is given up nothing is wanted.
+        if self.isGivenUp { return (true, 0) }
+        if self.isVerified {
+            if try !self.isSame(name) { self.differs = true }
+            return (true, name.length)
+        }
+        guard let content = self.contentIfOnlyTouched(name) else { return (false, 0) }
+        let destination = try destination()
+        unsafe try content.span.withUnsafeBytes { bytes throws(FerryError) in
+            unsafe try destination.write(bytes, at: 0)
+        }
+        return (true, name.length)
+    }
+
     /// Whether the file that is here has this chunk in this place. Once it has not, nothing more is read of it.
     ///
     /// - Throws: what reading fails with.
-    func isSame(_ name: ReceiveMachine.Name) throws(FerryError) -> Bool {
+    private func isSame(_ name: ReceiveMachine.Name) throws(FerryError) -> Bool {
         if self.here == nil { self.here = try self.directory.directory.file(self.name) }
         guard !self.differs, let here = self.here, let offset = Int64(exactly: name.offset) else { return false }
         var bytes = [UInt8](repeating: 0, count: name.length)
@@ -20,7 +47,7 @@ extension IncomingFile {
     }
 
     /// The content of the file that is here, if it is all that this chunk is: it was only touched, then.
-    func contentIfOnlyTouched(_ name: ReceiveMachine.Name) -> [UInt8]? {
+    private func contentIfOnlyTouched(_ name: ReceiveMachine.Name) -> [UInt8]? {
         guard let size = self.oldSize, size == name.length, name.offset == 0 else { return nil }
         var bytes = [UInt8](repeating: 0, count: name.length + 1)
         var span = bytes.mutableSpan
