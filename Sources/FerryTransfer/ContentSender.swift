@@ -43,7 +43,7 @@ struct ContentSender {
     }
 
     /// Whether all that was appended has been sent, or is had.
-    var isEmpty: Bool { self.heldBytes == 0 && self.unnamed.isEmpty }
+    var isEmpty: Bool { self.heldBytes == 0 && self.unnamed.isEmpty && self.undecided.isEmpty }
 
     /// Whether all that was appended has been named.
     var isNamed: Bool { self.unnamed.isEmpty }
@@ -64,7 +64,7 @@ struct ContentSender {
 
     mutating func append(_ piece: Piece) {
         self.unnamed.append(piece)
-        if case .chunk(let chunk) = piece { self.heldBytes += chunk.length }
+        if case .chunk(let chunk) = piece { self.heldBytes += chunk.heldLength }
     }
 
     /// Takes the receiver's wants, credit or confirmation.
@@ -99,10 +99,11 @@ struct ContentSender {
 
     private mutating func decide(_ isWanted: Bool) {
         let chunk = self.undecided.removeFirst()
+        self.heldBytes -= chunk.heldLength
         if isWanted {
+            self.heldBytes += chunk.length
             self.builder.append(chunk)
         } else {
-            self.heldBytes -= chunk.length
             self.summary.bytes += UInt64(chunk.length)
             self.summary.savedBytes += UInt64(chunk.length)
         }

@@ -98,16 +98,18 @@ package final class OpenDirectory: Sendable {
     /// - Parameters:
     ///   - name: of a regular file in it.
     ///   - buffer: is filled from its beginning; one byte longer than the file is expected to be.
-    /// - Returns: how many bytes there were, `buffer.count` if there may be more, and the file's status after they were read.
+    /// - Returns: how many bytes there were, `buffer.count` if there may be more, the file's status after they were read, and
+    ///   which of them are holes.
     /// - Throws: `notFound`, `notAFile`, `permission` and other mapped errors.
     package func read(
         _ name: [UInt8],
         into buffer: UnsafeMutableRawBufferPointer
-    ) throws(FerryError) -> (count: Int, info: FileInfo) {
+    ) throws(FerryError) -> (count: Int, info: FileInfo, holes: [Range<Int>]) {
         do throws(Errno) {
             let file = try self.open(name, flags: SourceFile.flags | ferry_o_nofollow)
             let count = unsafe try self.calls.preadFully(file.raw, buffer, at: 0)
-            return (count, try self.calls.info(file.raw))
+            let info = try self.calls.info(file.raw)
+            return (count, info, info.isSparse ? self.calls.holes(file.raw, upTo: count) : [])
         } catch {
             throw self.failure(error, "read", name)
         }

@@ -11,6 +11,8 @@ final class IncomingFile {
     let name: [UInt8]
     /// Bytes, as it was listed.
     let listedSize: UInt64
+    /// It has holes at the sender.
+    let isSparse: Bool
     private(set) var mode: UInt32
     private(set) var modified: Timestamp
     /// Bytes of the version that is here; nil if there is none that may be used.
@@ -66,6 +68,7 @@ final class IncomingFile {
         self.directory = directory
         self.name = item.name
         self.listedSize = item.size
+        self.isSparse = item.isSparse
         self.mode = item.mode
         self.modified = item.modified
         self.oldSize = oldSize
@@ -79,6 +82,7 @@ final class IncomingFile {
         self.directory = file.directory
         self.name = file.name
         self.listedSize = file.listedSize
+        self.isSparse = file.isSparse
         self.mode = file.mode
         self.modified = file.modified
         self.oldSize = file.oldSize

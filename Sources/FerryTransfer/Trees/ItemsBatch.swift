@@ -25,11 +25,15 @@ struct ItemsBatch {
         self.items.seconds.append(entry.info.modified.seconds)
         self.items.nanoseconds.append(entry.info.modified.nanoseconds)
         self.bytes += entry.name.count
-        guard firstName != nil || !entry.linkText.isEmpty || entry.failure != nil || entry.isLeftOut else { return }
+        let isSparse = entry.info.isSparse && !isNamed
+        guard firstName != nil || !entry.linkText.isEmpty || entry.failure != nil || entry.isLeftOut || isSparse else {
+            return
+        }
         var note = WireItemNote()
         note.item = UInt32(self.count - 1)
         note.target = Data(entry.linkText)
         note.leftOut = entry.isLeftOut
+        note.sparse = isSparse
         note.firstName = Data(firstName ?? [])
         // As long as the texts may be: few of these fit.
         if let failure = entry.failure {

@@ -232,11 +232,13 @@ struct TreeContent {
     private mutating func prepare(_ file: IncomingFile, _ sink: any FrameSink) throws(FerryError) {
         file.assembly?.refresh()
         guard !file.isGivenUp, !file.isVerified, !file.undecided.isEmpty else { return }
-        if file.assembly == nil, file.listedSize >= Self.assemblyLimit || file.oldSize != nil && file.average > 0 {
+        let isAssembled =
+            file.listedSize >= Self.assemblyLimit || file.isSparse || file.oldSize != nil && file.average > 0
+        if file.assembly == nil, isAssembled {
             do throws(FerryError) {
                 let destination = try self.destination(of: file)
                 let old = file.oldSize == nil ? nil : try? file.directory.directory.file(file.name)
-                file.assembly = FileAssembly(destination: destination, old: old)
+                file.assembly = FileAssembly(destination: destination, old: old, isSparse: file.isSparse)
             } catch {
                 try self.fail(file, error)
                 return

@@ -19,6 +19,8 @@ struct TreeItem {
     let failure: FerryError?
     /// The sender leaves it out: whatever has this name here stays as it is; of a directory, what is in it.
     let isLeftOut: Bool
+    /// A file has holes at the sender.
+    let isSparse: Bool
 
     /// Checks a frame of things.
     ///
@@ -87,6 +89,7 @@ struct TreeItem {
         self.target = [UInt8](note.target)
         self.firstName = [UInt8](note.firstName)
         self.isLeftOut = note.leftOut
+        self.isSparse = note.sparse
         self.failure = note.hasFailure ? FerryError(peer: note.failure) : nil
     }
 }
