@@ -38,21 +38,25 @@ package final class OpenDirectory: Sendable {
         }
     }
 
-    /// All names in it but those of partial files, sorted by their bytes.
+    /// All names in it but those of partial files, in the order of their bytes.
+    /// - Parameter limit: bytes of them that are kept in memory.
+    /// - Returns: the names.
     /// - Throws: mapped errors: a directory that could not be read to its end is never taken for a shorter one.
-    package func names() throws(FerryError) -> NameList {
-        do throws(Errno) {
-            // A descriptor of its own, for reading moves its place.
-            var reader = DirectoryReader(try self.reopened(), calls: self.calls)
-            var list = NameList()
-            while let name = try reader.next() {
-                if !name.starts(with: RelativePath.reservedPrefix) { list.append(name) }
-            }
-            list.sort()
-            return list
-        } catch {
+    package func names(inMemory limit: Int = NameList.memoryLimit) throws(FerryError) -> NameList {
+        let list = NameList(limit: limit)
+        var reader: DirectoryReader
+        // A descriptor of its own, for reading moves its place.
+        do throws(Errno) { reader = DirectoryReader(try self.reopened(), calls: self.calls) } catch {
             throw self.failure(error, "list", [])
         }
+        while true {
+            let next: [UInt8]?
+            do throws(Errno) { next = try reader.next() } catch { throw self.failure(error, "list", []) }
+            guard let name = next else { break }
+            if !name.starts(with: RelativePath.reservedPrefix) { try list.append(name, in: self) }
+        }
+        try list.sort()
+        return list
     }
 
     /// Opens a directory in it, which must be one, and no link to one.
