@@ -142,6 +142,12 @@ struct TreeContent {
         self.order.append(file)
     }
 
+    /// A symbolic link is to take a directory's place, and its further names wait for it.
+    mutating func expectLink(_ path: [UInt8], in directory: TargetDirectory) {
+        directory.pending += 1
+        self.replacements.expect(path)
+    }
+
     /// Gives a file a further name, once those that are needed so far are there.
     ///
     /// - Parameters:

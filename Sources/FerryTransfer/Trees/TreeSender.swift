@@ -129,7 +129,8 @@ package final class TreeSender {
         } else if entry.info.kind == .file, !entry.isLeftOut {
             self.counts.files += 1
         }
-        let firstName = entry.info.kind == .file && !entry.isLeftOut ? self.links.firstName(of: entry) : nil
+        let mayBeLinked = [.file, .symlink].contains(entry.info.kind) && !entry.isLeftOut && entry.failure == nil
+        let firstName = mayBeLinked ? self.links.firstName(of: entry) : nil
         self.batch.append(entry, firstName: firstName)
         guard entry.info.kind == .file, entry.failure == nil, firstName == nil, !entry.isLeftOut else {
             return self.told.append(.other)
