@@ -98,7 +98,7 @@ package final class SourceFile: ByteSource {
             return data
         } catch {
             // A file system that does not tell has everything read.
-            guard error.code == EINVAL else { throw FerryError(error, "read", self.name) }
+            guard [EINVAL, ENOSYS, EOPNOTSUPP].contains(error.code) else { throw FerryError(error, "read", self.name) }
             return offset..<end
         }
     }

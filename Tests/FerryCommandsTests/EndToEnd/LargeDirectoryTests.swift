@@ -7,7 +7,7 @@ import Testing
 @Suite struct LargeDirectoryTests {
     private static let count = 200_000
     /// MiB; names of so many things and what is to be remembered of each would take more.
-    private static let memory = 128
+    private static let memory = 96
 
     /// Runs `ferry` and says how many MiB it had at most.
     private static let measured = """
