@@ -11,6 +11,7 @@ package struct SystemCalls: Sendable {
         case openat2, fstat, getdents, fstatvfs, pread, pwrite, ftruncate, fchmod, futimens, fsync
         case renameat, unlinkat, mkdirat, readlinkat, symlinkat, linkat, syncfs
         case lseek, fallocate
+        case listxattr, getxattr, setxattr, removexattr, fchownat, mknodat
     }
 
     /// What a test wants to happen instead of a call.

@@ -42,7 +42,8 @@ final class PullTreeOperation: FrameOperation {
                 tellsLeftOut: self.request.options.delete
             ),
             compression: compression,
-            limits: limits
+            limits: limits,
+            metadata: MetadataPolicy(self.request.options, isDaemon: true)
         )
         sink.send(.ready())
         return .more

@@ -13,7 +13,8 @@ final class IncomingFile {
     let listedSize: UInt64
     /// It has holes at the sender.
     let isSparse: Bool
-    private(set) var mode: UInt32
+    /// What it gets besides its content.
+    private(set) var metadata: FileMetadata
     private(set) var modified: Timestamp
     /// Bytes of the version that is here; nil if there is none that may be used.
     let oldSize: Int64?
@@ -52,12 +53,14 @@ final class IncomingFile {
     /// - Parameters:
     ///   - item: as it was told.
     ///   - directory: where it goes.
+    ///   - metadata: what it gets besides its content.
     ///   - oldSize: of the version that is here and may be used, in bytes.
     ///   - isVerified: whether what is here is only compared.
     ///   - replacesDirectory: whether a directory has its name.
     init(
         _ item: TreeItem,
         in directory: TargetDirectory,
+        _ metadata: FileMetadata,
         oldSize: Int64?,
         isVerified: Bool = false,
         replacesDirectory: Bool = false
@@ -69,7 +72,7 @@ final class IncomingFile {
         self.name = item.name
         self.listedSize = item.size
         self.isSparse = item.isSparse
-        self.mode = item.mode
+        self.metadata = metadata
         self.modified = item.modified
         self.oldSize = oldSize
     }
@@ -83,7 +86,7 @@ final class IncomingFile {
         self.name = file.name
         self.listedSize = file.listedSize
         self.isSparse = file.isSparse
-        self.mode = file.mode
+        self.metadata = file.metadata
         self.modified = file.modified
         self.oldSize = file.oldSize
     }
@@ -116,12 +119,9 @@ final class IncomingFile {
 
     /// What it has become since it was listed.
     func update(_ metadata: WireMetadata) throws(FerryError) {
-        self.mode = metadata.mode & 0o7777
+        self.metadata.setMode(metadata.mode)
         self.modified = try metadata.modified()
     }
-
-    /// Permission bits that it gets. What runs as somebody else is not made from outside.
-    var finalMode: UInt32 { self.mode & 0o777 }
 
     /// It comes once more from its start.
     ///

@@ -99,9 +99,9 @@ struct TreeContent {
     ///
     /// - Parameter mayDelete: whether the directories could go.
     mutating func replaceDirectories(_ mayDelete: Bool) {
-        for (file, subject) in self.replacements.files {
+        for (file, metadata, subject) in self.replacements.files {
             if mayDelete {
-                self.batch.add(.file(file, path: subject.path), subject)
+                self.batch.add(.file(file, metadata, path: subject.path), subject)
             } else {
                 file.discard()
                 self.refuse(subject)
@@ -343,18 +343,21 @@ struct TreeContent {
         guard !file.isVerified else { return self.verified(file) }
         do throws(FerryError) {
             let destination = try self.destination(of: file)
-            try destination.partial.seal(
+            let failure = try destination.partial.seal(
                 size: Int64(clamping: file.named),
-                mode: file.finalMode,
-                modified: file.modified
+                file.metadata,
+                modified: file.modified,
+                inherits: file.directory.inherits
             )
+            // The file itself is whole.
+            if let failure { self.failures.append((file.path, failure)) }
             file.releaseSources()
             file.destination = nil
             let subject = TreeBatch.Subject(directory: file.directory, path: file.path)
             if file.replacesDirectory {
-                self.replacements.add(destination.partial, subject)
+                self.replacements.add(destination.partial, file.metadata, subject)
             } else {
-                self.batch.add(.file(destination.partial, path: file.path), subject, bytes: file.named)
+                self.batch.add(.file(destination.partial, file.metadata, path: file.path), subject, bytes: file.named)
             }
             self.advance()
         } catch {
@@ -413,7 +416,7 @@ struct TreeContent {
     /// Ends without the rest: what is whole is published.
     mutating func abandon(keeping: Bool) {
         self.batch.abandon(keeping: keeping)
-        for (file, _) in self.replacements.files { file.discard() }
+        for (file, _, _) in self.replacements.files { file.discard() }
         self.replacements = TreeReplacements()
         let keeping = keeping && !self.batch.hasFailed
         for file in self.coming.all + Array(self.naming) + [self.needed.current].compactMap({ $0 })
