@@ -23,6 +23,8 @@ final class FileAssembly {
     private let isSparse: Bool
     /// Zeros of so many bytes become holes whatever they are at the sender.
     private static let longHole = 64 << 10
+    /// Another file here that may be the same: what it has lies in the same places.
+    private var twin: SourceFile?
     /// Made with the first names, which tell how it is to be cut.
     private var oldVersion: OldVersion?
     /// Of the names at the front of `undecided`: whether the old version had them where they were expected; they are
@@ -35,12 +37,14 @@ final class FileAssembly {
     /// - Parameters:
     ///   - destination: where the file goes.
     ///   - old: the version that the file replaces, if there is one.
+    ///   - twin: another file that may be the same.
     ///   - isSparse: whether the sender says that the file has holes.
-    init(destination: any ByteDestination, old: SourceFile?, isSparse: Bool) {
+    init(destination: any ByteDestination, old: SourceFile?, twin: SourceFile? = nil, isSparse: Bool) {
         self.isSparse = isSparse
         self.destination = destination
         self.kept = destination.kept.map { KeptCheck($0) }
         self.old = old
+        self.twin = twin
     }
 
     /// Takes the next names.
@@ -116,6 +120,7 @@ final class FileAssembly {
     /// which neither the sender need wait nor an event loop.
     func forgetOld() {
         self.oldVersion = nil
+        self.twin = nil
         guard self.old != nil else { return }
         let old = Mutex(self.old)
         self.old = nil
@@ -154,6 +159,12 @@ final class FileAssembly {
             try self.write(chunk, at: name.offset)
             return true
         }
+        if let bytes = self.twin?.chunk(name.id, name.length, at: name.offset) {
+            try self.write(ByteBuffer(bytes: bytes), at: name.offset)
+            return true
+        }
+        // It is another file after all.
+        self.twin = nil
         guard let earlier else { return false }
         return try self.copy(name, from: earlier)
     }

@@ -28,6 +28,9 @@ final class IncomingFile {
     /// Names that wait to be decided, with their places in the file, until there is an ``assembly``.
     var undecided = CircularBuffer<ReceiveMachine.Name>()
     var assembly: FileAssembly?
+    /// Another file here that may be the same, looked for with the first name.
+    var twin: SourceFile?
+    var isSearched = false
     var destination: TreeDestination?
     /// Nothing of it is to appear.
     var isGivenUp = false
@@ -107,6 +110,9 @@ final class IncomingFile {
         }
     }
 
+    /// Whether there is no version here that may be used.
+    var isNew: Bool { self.oldSize == nil && !self.isVerified }
+
     var path: [UInt8] { self.directory.directory.path(of: self.name) }
 
     /// Whether names wait to be decided.
@@ -142,6 +148,7 @@ final class IncomingFile {
         self.assembly?.stop()
         self.assembly?.forgetOld()
         self.assembly = nil
+        self.twin = nil
         self.here = nil
     }
 

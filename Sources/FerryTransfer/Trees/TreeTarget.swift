@@ -30,7 +30,7 @@ final class TreeTarget {
     }
 
     private let top: OpenDirectory
-    private let options: TreeReceiver.Options
+    let options: TreeReceiver.Options
     private let accounts: Accounts
     private var levels: [Level] = []
     private var hasBegun = false
@@ -120,7 +120,7 @@ final class TreeTarget {
         return .nothing
     }
 
-    private func report(_ path: [UInt8], _ kind: TreeChange.Kind, _ reasons: TreeChange.Reasons, _ item: TreeItem) {
+    func report(_ path: [UInt8], _ kind: TreeChange.Kind, _ reasons: TreeChange.Reasons, _ item: TreeItem) {
         guard self.options.reports else { return }
         self.changes.append(
             TreeChange(path: path, kind: kind, reasons: reasons, size: item.size, isDirectory: item.kind == .directory)
@@ -221,83 +221,11 @@ final class TreeTarget {
     ///   - item: as it was told.
     ///   - here: what has its name and stays; nil for what will be new.
     ///   - directory: where it lies; nil for the top.
-    private func metadata(of item: TreeItem, _ here: FileInfo?, in directory: TargetDirectory?) -> FileMetadata {
+    /// - Returns: as this side can set it.
+    func metadata(of item: TreeItem, _ here: FileInfo?, in directory: TargetDirectory?) -> FileMetadata {
         var policy = self.options.metadata
         policy.keepsAccess = !item.told.hasAccessList && (directory?.keepsInherited ?? true)
         return FileMetadata(item.told, here: here, policy: policy, accounts: self.accounts)
-    }
-
-    private func symlink(
-        _ item: TreeItem,
-        _ here: FileInfo?,
-        in directory: TargetDirectory,
-        _ path: [UInt8]
-    ) throws(FerryError) -> Decision {
-        guard !item.target.isEmpty, !item.target.contains(0), item.target.count <= RelativePath.maximumLength else {
-            throw FerryError(.violation, "a link says what no link can say")
-        }
-        var reasons: TreeChange.Reasons = []
-        if let here {
-            if here.kind == .directory { return try self.replaceDirectory(item, in: directory, path) }
-            if here.kind != .symlink {
-                reasons = .kind
-            } else {
-                if here.modified != item.modified, !self.options.verifies { reasons.insert(.time) }
-                if try directory.directory.linkText(item.name) != item.target { reasons.insert(.target) }
-                let metadata = self.metadata(of: item, here, in: directory)
-                if !self.options.verifies {
-                    reasons.formUnion(try directory.directory.reasons(item.name, here, metadata))
-                }
-                if reasons.isEmpty { return .nothing }
-            }
-        }
-        self.report(path, here == nil ? .new : .changed, reasons, item)
-        guard !self.options.isDryRun else { return .nothing }
-        try self.make(item, in: directory)
-        return .nothing
-    }
-
-    private func special(
-        _ item: TreeItem,
-        _ here: FileInfo?,
-        in directory: TargetDirectory,
-        _ path: [UInt8]
-    ) throws(FerryError) -> Decision {
-        guard self.options.metadata.specials else {
-            throw FerryError(.violation, "\(Escaping.escape(path)) is a special file, and nobody asked for those")
-        }
-        if here?.kind == .directory { return try self.replaceDirectory(item, in: directory, path) }
-        var reasons: TreeChange.Reasons = []
-        if let here {
-            let metadata = self.metadata(of: item, here, in: directory)
-            if !here.isSpecial(item.told, isKept: metadata.keepsDevices) {
-                reasons = .kind
-            } else {
-                if !self.options.verifies { reasons = try directory.directory.reasons(item.name, here, metadata) }
-                if here.modified != item.modified, !self.options.verifies { reasons.insert(.time) }
-                if reasons.isEmpty { return .nothing }
-            }
-        }
-        self.report(path, here == nil ? .new : .changed, reasons, item)
-        guard !self.options.isDryRun else { return .nothing }
-        try self.make(item, in: directory)
-        return .nothing
-    }
-
-    /// Puts a symbolic link or a special file into its place.
-    private func make(_ item: TreeItem, in directory: TargetDirectory) throws(FerryError) {
-        let metadata = self.metadata(of: item, nil, in: directory)
-        try directory.willChange()
-        if item.kind == .special {
-            try directory.directory.makeSpecial(item.name, item.told, metadata, modified: item.modified)
-        } else {
-            try directory.directory.makeLink(
-                item.name,
-                text: item.target,
-                modified: item.modified,
-                owner: metadata.owner
-            )
-        }
     }
 
     /// A file of which the content is only compared.
@@ -327,7 +255,7 @@ final class TreeTarget {
     private var replaced = 0
 
     /// A directory has the name of a file or a link: it goes in the end, where that is asked for.
-    private func replaceDirectory(
+    func replaceDirectory(
         _ item: TreeItem,
         in directory: TargetDirectory,
         _ path: [UInt8]
