@@ -5,7 +5,7 @@ import Testing
 
 /// One directory with very many things in it.
 @Suite struct LargeDirectoryTests {
-    private static let count = 200_000
+    private static let count = Soak.count(50_000, soak: 200_000)
     /// MiB; names of so many things and what is to be remembered of each would take more.
     private static let memory = 96
 
