@@ -187,10 +187,14 @@ import Testing
         }
     }
 
-    /// The daemon sends a pull's blocks on all connections, and once more what a lost one carried.
-    @Test func aPullGoesOnWithoutALostConnection() async throws {
-        try await LiveDaemon.run { daemon in
+    /// The daemon sends a pull's blocks on all connections, and once more what one carried that was closed or fell silent.
+    @Test(arguments: [false, true]) func aPullGoesOnWithoutALostConnection(silent isSilent: Bool) async throws {
+        try await LiveDaemon.run { settings in
+            settings.timeouts.transfer = isSilent ? .seconds(1) : .seconds(60)
+        } _: { daemon in
             let first = try await Self.logIn(daemon)
+            let beats = first.keepAlive(every: .milliseconds(50))
+            defer { beats.cancel() }
             var state: UInt64 = 1
             let bytes = (0..<3_000_000).map { _ -> UInt8 in
                 state = state &* 6_364_136_223_846_793_005 &+ 1
@@ -217,7 +221,7 @@ import Testing
                     if lost == 0 {
                         guard case .block = await further.next()?.body else { continue }
                         lost = 1
-                        await further.close()
+                        if !isSilent { await further.close() }
                     }
                 case .block(let block):
                     received += block.lengths.reduce(0) { $0 + Int($1) }
@@ -227,6 +231,8 @@ import Testing
                     #expect(end.size == UInt64(bytes.count) && received == bytes.count)
                     try await first.send(.finished(digest: end.digest, size: end.size))
                     #expect(again > 0)
+                    if isSilent { #expect(try await further.failureOfTransfer() == .timeout) }
+                    await further.close()
                     await first.close()
                     return
                 default: throw RawClient.Unexpected(frame, #_sourceLocation)
