@@ -11,10 +11,9 @@ struct SendLanes {
     }
 
     /// Bytes queued on a connection at which no block is added while there are others: what waits on a slow one in the end
-    /// is waited for.
+    /// is waited for, and on the first one names wait behind.
     private static let queueLimit = 1 << 20
-    /// The same of the first one, where names wait behind.
-    private static let firstLimit = 256 << 10
+    private static let shortQueueLimit = 256 << 10
 
     private let window: Int
     private var joined: [Int: Lane] = [:]
@@ -61,12 +60,14 @@ struct SendLanes {
     /// - Returns: a joined connection or 0; nil if there is no room anywhere.
     func choice(length: Int, first: (queued: Int, inFlight: Int)?) -> Int? {
         guard !self.joined.isEmpty else { return first == nil ? nil : 0 }
-        var best = first.flatMap { $0.queued < Self.firstLimit ? (number: 0, load: ($0.queued, $0.inFlight)) : nil }
+        var best = first.flatMap { $0.queued < Self.shortQueueLimit ? (number: 0, load: $0) : nil }
         for (number, lane) in self.joined where lane.blocks.allowsBlock(payload: length) {
-            let load = (lane.sink.queuedBytes, lane.blocks.inFlight)
-            if best.map({ load < $0.load }) ?? true { best = (number, load) }
+            let load = (queued: lane.sink.queuedBytes, inFlight: lane.blocks.inFlight)
+            let limit = ContentSender.isSlow(lane.sink) ? Self.shortQueueLimit : Self.queueLimit
+            guard load.queued < limit, best.map({ load < $0.load }) ?? true else { continue }
+            best = (number, load)
         }
-        return best.flatMap { $0.load.0 < Self.queueLimit ? $0.number : nil }
+        return best?.number
     }
 
     mutating func send(_ frame: Frame, on number: Int) {

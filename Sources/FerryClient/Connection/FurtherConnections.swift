@@ -54,7 +54,9 @@ final class FurtherConnections: Sendable {
             defer { state.connections = [] }
             return state.connections
         }
-        for connection in connections { await connection.close() }
+        await withDiscardingTaskGroup { group in
+            for connection in connections { group.addTask { await connection.close() } }
+        }
     }
 
     private func join(_ ticket: Data, as number: Int, _ runner: OperationRunner) async {

@@ -24,7 +24,7 @@ extension Setting {
             "limits.connections_per_transfer",
             \.limits.connectionsPerTransfer,
             0...WireConstants.joinLimit,
-            "Further connections that may join one transfer, as `--connections` asks for; each takes `limits.window` and 8 MiB of `limits.memory`, and counts for the other limits."
+            "Further connections that may join one transfer. Each takes `limits.window` and 8 MiB of `limits.memory`."
         ),
         .count(
             "limits.unauthenticated",
@@ -38,7 +38,12 @@ extension Setting {
             64 << 20...1 << 40,
             "Bytes that all transfers together may hold in memory; further ones wait."
         ),
-        .size("limits.window", \.limits.window, 1 << 20...64 << 20, "Bytes in flight per transfer, and on each connection that joins it."),
+        .size(
+            "limits.window",
+            \.limits.window,
+            1 << 20...64 << 20,
+            "Bytes in flight per transfer, and on each connection that joins it."
+        ),
         .size(
             "limits.reserve",
             \.limits.reserve,

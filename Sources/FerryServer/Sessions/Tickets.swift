@@ -19,6 +19,7 @@ package final class Tickets: Sendable {
     private struct State {
         var limit: Int
         var entries: [Data: Entry] = [:]
+        var issued: [ObjectIdentifier: [Data]] = [:]
     }
 
     /// Bytes of a ticket: nobody guesses so many.
@@ -45,11 +46,12 @@ package final class Tickets: Sendable {
     /// - Returns: the tickets, in the order of their numbers.
     func issue(_ wished: Int, for runner: OperationRunner, of session: Session, _ user: Name) -> [Data] {
         self.state.withLock { state in
-            (0..<min(wished, state.limit)).map { index in
-                let ticket = Self.random()
+            let tickets = (0..<min(wished, state.limit)).map { _ in Self.random() }
+            for (index, ticket) in tickets.enumerated() {
                 state.entries[ticket] = Entry(runner: runner, number: index + 1, session: session, user: user)
-                return ticket
             }
+            state.issued[ObjectIdentifier(session)] = tickets
+            return tickets
         }
     }
 
@@ -70,8 +72,9 @@ package final class Tickets: Sendable {
     /// A session's transfer is over, and with it its tickets.
     func forget(_ session: Session) {
         self.state.withLock { state in
-            guard !state.entries.isEmpty else { return }
-            state.entries = state.entries.filter { $0.value.session !== session }
+            for ticket in state.issued.removeValue(forKey: ObjectIdentifier(session)) ?? [] {
+                state.entries[ticket] = nil
+            }
         }
     }
 
