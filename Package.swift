@@ -124,7 +124,12 @@ let package = Package(
         .executableTarget(name: "ferryd", dependencies: ["FerryCommands"], swiftSettings: house),
         .executableTarget(name: "ferry", dependencies: ["FerryCommands"], swiftSettings: house),
         // Tests, and what they share.
-        .target(name: "FerryTestKit", dependencies: ["CZlib"], path: "Tests/FerryTestKit", swiftSettings: house),
+        .target(
+            name: "FerryTestKit",
+            dependencies: ["CZlib", "CLinux"],
+            path: "Tests/FerryTestKit",
+            swiftSettings: house
+        ),
         .testTarget(
             name: "FerryFuzzTests",
             dependencies: [

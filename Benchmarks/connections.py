@@ -12,7 +12,7 @@ from measure import median, rate
 from peers import Ferry
 
 DELAY, LOSS = 0.05, 0.001  # each way
-SIZE, FILES = 32 << 20, 512
+SIZE, FILES = 64 << 20, 512
 TARGET = 4.0
 
 
@@ -32,7 +32,7 @@ def run(bench):
     """8 connections, 100 ms and 0.1 % loss"""
     if os.getuid() != 0:
         return print("  left out: network namespaces and TUN devices need root", flush=True)
-    source = data.make(bench.folder / "data" / f"far-{bench.seed}", SIZE, data.random_blocks(bench.seed))
+    source = data.make(bench.folder / "data" / f"far-{bench.seed}-{SIZE}", SIZE, data.random_blocks(bench.seed))
     folder = bench.folder / "far"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -57,7 +57,7 @@ def run(bench):
                     subprocess.run(["diff", "-r", origin, output], check=True)
     for name in jobs:
         one, many = (rate(SIZE, median(seconds[name, count])) for count in (1, 8))
-        bench.add(f"{name} 32 MiB: {run.__doc__}", f"{many:.1f} MB/s", f"1 connection: {one:.2f} MB/s", many / one, TARGET)
+        bench.add(f"{name} 64 MiB: {run.__doc__}", f"{many:.1f} MB/s", f"1 connection: {one:.2f} MB/s", many / one, TARGET)
 
 
 ROWS = {"connections": run}

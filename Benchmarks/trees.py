@@ -177,4 +177,29 @@ def million(bench):
         bench.limit(f"… peak memory, {side}", peak / 1024, "MiB", MILLION_LIMIT_MIB)
 
 
-ROWS = {"push-tree": push_tree, "pull-tree": pull_tree, "tree-again": tree_again, "million": million}
+def tree_renamed(bench):
+    """push a real tree, its 10 largest directories renamed"""
+    source = real_tree(bench)
+    with ExitStack() as stack:
+        ferry = serve(bench, stack, Ferry, "tree-renamed")
+        ferry.push_tree(source, "tree")
+        # A copy of the names only: the files are the same.
+        moved = ferry.served.parent / "moved"
+        subprocess.run(["cp", "--archive", "--link", source, moved], check=True)
+        sizes = {one: int(subprocess.check_output(["du", "-sb", one]).split()[0]) for one in moved.iterdir() if one.is_dir()}
+        for one in sorted(sizes, key=sizes.get)[-10:]:
+            one.rename(one.with_name(f"renamed {one.name}"))
+        before = ferry.traffic()
+        done = ferry.push_tree(moved, "tree")
+        wire = ferry.traffic() - before
+    total = sum(sizes.values())
+    bench.limit(tree_renamed.__doc__, 100 * wire / total, "% on the wire", 5, f"{total / 1e6:.0f} MB, {done.seconds:.1f} s")
+
+
+ROWS = {
+    "push-tree": push_tree,
+    "pull-tree": pull_tree,
+    "tree-again": tree_again,
+    "tree-renamed": tree_renamed,
+    "million": million,
+}

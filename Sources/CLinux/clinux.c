@@ -19,6 +19,7 @@ const uint64_t ferry_resolve_beneath = RESOLVE_BENEATH;
 const uint64_t ferry_resolve_no_magiclinks = RESOLVE_NO_MAGICLINKS;
 const uint64_t ferry_resolve_no_symlinks = RESOLVE_NO_SYMLINKS;
 const long ferry_utime_omit = UTIME_OMIT;
+const int ferry_at_empty_path = AT_EMPTY_PATH;
 
 int ferry_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
     struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};

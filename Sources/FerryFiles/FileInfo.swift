@@ -42,6 +42,8 @@ package struct FileInfo: Sendable, Hashable {
     package let links: UInt64
     /// Kind and permission bits as POSIX's st_mode has them.
     package let posixMode: UInt32
+    /// Numbers of a device node, as Linux counts them.
+    package let special: UInt64
 
     /// Of something that could not be looked at.
     static let unknown: FileInfo = {
@@ -69,6 +71,7 @@ package struct FileInfo: Sendable, Hashable {
         self.group = status.st_gid
         self.links = UInt64(status.st_nlink)
         self.posixMode = UInt32(status.st_mode)
+        self.special = UInt64(status.st_rdev)
     }
 
     /// Whether it belongs to this process's user.

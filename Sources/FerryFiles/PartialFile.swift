@@ -162,14 +162,14 @@ package final class PartialFile: Sendable {
     /// - Throws: `notAFile` if the target is a directory; `noSpace`, `inputOutput` and other mapped errors.
     package func publish(size: Int64, mode: UInt32, modified: Timestamp?) throws(FerryError) {
         do throws(FerryError) {
-            try self.seal(size: size, mode: mode & 0o777 & ~self.umask, modified: modified)
+            _ = try self.seal(size: size, FileMetadata(mode: mode & 0o777 & ~self.umask), modified: modified)
             do throws(Errno) {
                 // Data before the name: a crash between the two must not leave an empty file under the target's name.
                 try self.calls.fsync(self.opened.file.raw)
             } catch {
                 throw self.failure(error)
             }
-            try self.replaceTarget()
+            _ = try self.replaceTarget()
             do throws(Errno) { try self.calls.fsync(self.directory.descriptor.raw) } catch { throw self.failure(error) }
         } catch {
             self.discard()
@@ -177,16 +177,23 @@ package final class PartialFile: Sendable {
         }
     }
 
-    /// Gives the file its size, mode and time: nothing is written after this.
+    /// Gives the file its size, time and what else it has: nothing is written after this.
     ///
     /// With ``replaceTarget()`` it is what ``publish(size:mode:modified:)`` does for one file, for whoever makes many durable
     /// at once.
     /// - Parameters:
     ///   - size: bytes; what was written beyond it is cut off, what is missing reads as zeros.
-    ///   - mode: permission bits, as they are to be.
+    ///   - metadata: what it is to have besides.
     ///   - modified: the time of modification; nil leaves that of the last write.
+    ///   - inherits: whether its directory gave it an ACL.
+    /// - Returns: why its extended attributes could not be set; all else is.
     /// - Throws: `noSpace`, `inputOutput` and other mapped errors.
-    package func seal(size: Int64, mode: UInt32, modified: Timestamp?) throws(FerryError) {
+    package func seal(
+        size: Int64,
+        _ metadata: FileMetadata,
+        modified: Timestamp?,
+        inherits: Bool = false
+    ) throws(FerryError) -> FerryError? {
         guard self.isOpen.load(ordering: .acquiring) else {
             throw FerryError(.internalError, "the partial file of \(self.description) is no longer open")
         }
@@ -195,27 +202,41 @@ package final class PartialFile: Sendable {
             try self.flushDirect()
             // Its block of memory is not needed any more, however long the file waits.
             unsafe self.direct = .unavailable
-            if try self.calls.info(self.opened.file.raw).size != size {
+            var now = try self.calls.info(self.opened.file.raw)
+            if now.size != size {
                 try self.calls.ftruncate(self.opened.file.raw, to: size)
+                now = try self.calls.info(self.opened.file.raw)
             }
-            try self.calls.fchmod(self.opened.file.raw, to: mode)
-            if let modified { try self.calls.futimens(self.opened.file.raw, modified: modified) }
+            // What an earlier transfer left may have had some of them.
+            let isNew = !inherits && self.opened.size == 0
+            return try self.writer.write(metadata, now: now, modified: modified, isNew: isNew)
         } catch {
             throw self.failure(error)
         }
     }
 
     /// Puts a sealed file, which must be durable, in the place of its target. The new name is not durable yet.
+    ///
+    /// It is given away only now: what a killed transfer leaves is found by its owner.
+    /// - Parameter metadata: what it was sealed with; nil for one that stays with whom it belongs to.
+    /// - Returns: why its extended attributes could not be set; all else is done.
     /// - Throws: `notAFile` if the target is a directory; other mapped errors.
-    package func replaceTarget() throws(FerryError) {
+    package func replaceTarget(_ metadata: FileMetadata? = nil) throws(FerryError) -> FerryError? {
         do throws(Errno) {
+            var failure: FerryError?
+
             // The name is no secret: what lies under it may by now be another's, whom neither renaming nor removing is for.
             guard try self.isStillThere() else {
                 self.isOpen.store(false, ordering: .releasing)
                 throw Errno(EBUSY)
             }
+            if let metadata, metadata.owner != nil || metadata.policy.isPrivileged && !metadata.policy.isDaemon {
+                let now = try self.calls.info(self.opened.file.raw)
+                failure = try self.writer.giveAway(metadata, now: now, isNew: self.opened.size == 0)
+            }
             try self.calls.renameat(self.directory.descriptor.raw, self.opened.name, self.target)
             self.isOpen.store(false, ordering: .releasing)
+            return failure
         } catch {
             throw self.failure(error)
         }
@@ -244,6 +265,15 @@ package final class PartialFile: Sendable {
         }
         // What could not be removed is not to be in the way of the next transfer, until this value is gone.
         PartialName.unlock(self.opened.file.raw)
+    }
+
+    private var writer: MetadataWriter {
+        MetadataWriter(
+            calls: self.calls,
+            directory: self.opened.file.raw,
+            name: CString.none,
+            description: self.description
+        )
     }
 
     private func isStillThere() throws(Errno) -> Bool {

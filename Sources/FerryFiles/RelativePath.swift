@@ -118,6 +118,8 @@ extension RelativePath {
 /// Arrays that a call takes as C strings.
 enum CString {
     static let dot: [CChar] = [CChar(bitPattern: UInt8(ascii: ".")), 0]
+    /// The thing itself, where a call takes a name.
+    static let none: [CChar] = [0]
 
     /// Bytes without NUL, with one at the end.
     static func make(_ bytes: some Collection<UInt8>) -> [CChar] {

@@ -19,6 +19,8 @@ final class FileAssembly {
     /// Of the names at the front of `undecided`: whether what a cut transfer left in their places is what they name.
     private var inPlace = CircularBuffer<Bool>()
     private var old: SourceFile?
+    /// Another file here that may be the same: what it has lies in the same places.
+    private var twin: SourceFile?
     /// Made with the first names, which tell how it is to be cut.
     private var oldVersion: OldVersion?
     /// Of the names at the front of `undecided`: whether the old version had them where they were expected; they are
@@ -31,10 +33,12 @@ final class FileAssembly {
     /// - Parameters:
     ///   - destination: where the file goes.
     ///   - old: the version that the file replaces, if there is one.
-    init(destination: any ByteDestination, old: SourceFile?) {
+    ///   - twin: another file that may be the same.
+    init(destination: any ByteDestination, old: SourceFile?, twin: SourceFile? = nil) {
         self.destination = destination
         self.kept = destination.kept.map { KeptCheck($0) }
         self.old = old
+        self.twin = twin
     }
 
     /// Takes the next names.
@@ -104,6 +108,7 @@ final class FileAssembly {
     /// which neither the sender need wait nor an event loop.
     func forgetOld() {
         self.oldVersion = nil
+        self.twin = nil
         guard self.old != nil else { return }
         let old = Mutex(self.old)
         self.old = nil
@@ -142,6 +147,12 @@ final class FileAssembly {
             try self.write(chunk, at: name.offset)
             return true
         }
+        if let bytes = self.twin?.chunk(name.id, name.length, at: name.offset) {
+            try self.write(ByteBuffer(bytes: bytes), at: name.offset)
+            return true
+        }
+        // It is another file after all.
+        self.twin = nil
         guard let earlier else { return false }
         return try self.copy(name, from: earlier)
     }

@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Glibc
 
@@ -41,7 +42,9 @@ package enum TreeFixture {
         }
         for file in files { self.dress(file, [0o644, 0o600, 0o755, 0o444, 0o666][generator.below(5)], &generator) }
         for directory in directories.reversed() {
-            self.dress(directory, [0o755, 0o700, 0o555][generator.below(3)], &generator)
+            // What the target's top hands to others stays where the source's has no ACL.
+            let isTop = directory == Array(path.utf8)
+            self.dress(directory, [0o755, 0o700, 0o555][generator.below(3)], hasList: !isTop, &generator)
         }
     }
 
@@ -67,13 +70,82 @@ package enum TreeFixture {
         close(file)
     }
 
-    private static func dress(_ path: [UInt8], _ mode: mode_t, _ generator: inout SeededGenerator) {
+    private static func dress(
+        _ path: [UInt8],
+        _ mode: mode_t,
+        hasList: Bool = true,
+        _ generator: inout SeededGenerator
+    ) {
+        if geteuid() == 0, generator.oneIn(6) {
+            let owner = UInt32([0, 1, 65_534, 123_456][generator.below(4)])
+            self.call(self.with(path) { chown($0, owner, owner / 2) })
+        }
+        for number in 0..<3 where generator.oneIn(6) {
+            let length = [0, 1, 100, 700][generator.below(4)]
+            self.setAttribute(path, "user.\(number)", generator.bytes(length))
+        }
         self.call(self.with(path) { chmod($0, mode) })
+        if hasList, generator.oneIn(6) {
+            self.setAttribute(path, self.accessList, self.list(user: 7 + UInt32(generator.below(9))))
+        }
         let time = timespec(
             tv_sec: 1_000_000_000 + generator.below(600_000_000),
             tv_nsec: generator.below(1_000_000_000)
         )
         self.call(self.with(path) { utimensat(AT_FDCWD, $0, [time, time], AT_SYMLINK_NOFOLLOW) })
+    }
+
+    package static let accessList = "system.posix_acl_access"
+    package static let standardList = "system.posix_acl_default"
+
+    /// An ACL: all to the owner, some to a user, nothing to others.
+    package static func list(user: UInt32) -> [UInt8] {
+        let entries: [(tag: UInt8, rights: UInt8, id: UInt32)] = [
+            (0x01, 7, .max), (0x02, 5, user), (0x04, 4, .max), (0x10, 5, .max), (0x20, 0, .max),
+        ]
+        return entries.reduce([2, 0, 0, 0]) { list, entry in
+            let id = (0..<4).map { UInt8(truncatingIfNeeded: entry.id >> (8 * $0)) }
+            return list + [entry.tag, 0, entry.rights, 0] + id
+        }
+    }
+
+    /// Gives a file or directory an extended attribute.
+    package static func setAttribute(_ path: [UInt8], _ name: String, _ value: [UInt8]) {
+        self.opening(path) { self.call(ferry_setxattr($0, "", name, value, value.count)) }
+    }
+
+    package static func removeAttribute(_ path: String, _ name: String) {
+        self.opening(Array(path.utf8)) { self.call(ferry_removexattr($0, "", name)) }
+    }
+
+    /// All extended attributes of a file or directory.
+    package static func attributes(_ path: String) -> [String: [UInt8]] {
+        var result: [String: [UInt8]] = [:]
+        self.opening(Array(path.utf8)) { file in
+            var list = [CChar](repeating: 0, count: 1 << 16)
+            let count = ferry_listxattr(file, "", &list, list.count)
+            self.call(Int32(truncatingIfNeeded: min(count, 0)))
+            for name in list.prefix(count).split(separator: 0) {
+                let name = String(decoding: name.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+                var value = [UInt8](repeating: 0, count: 1 << 16)
+                let length = ferry_getxattr(file, "", name, &value, value.count)
+                result[name] = Array(value.prefix(max(0, length)))
+            }
+        }
+        return result
+    }
+
+    private static func opening(_ path: [UInt8], _ body: (Int32) -> Void) {
+        let file = self.with(path) { open($0, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) }
+        self.call(file)
+        body(file)
+        close(file)
+    }
+
+    /// `MODE UID:GID` of a thing, the mode octal with its kind.
+    package static func owner(_ path: String) -> String {
+        guard let status = self.status(Array(path.utf8)) else { return "nothing" }
+        return "\(String(status.st_mode, radix: 8)) \(status.st_uid):\(status.st_gid)"
     }
 
     /// Whether a regular file has this name.
@@ -105,7 +177,8 @@ package enum TreeFixture {
 
     private static func call(_ result: Int32) { precondition(result >= 0, "errno \(errno)") }
 
-    /// What rsync would still change to make `there` like `here`: nothing, if they are equal. Owners are left out.
+    /// What rsync would still change to make `there` like `here`: nothing, if they are equal. Owners are left out where this
+    /// process cannot set them.
     ///
     /// - Parameters:
     ///   - here: a directory.
@@ -115,7 +188,8 @@ package enum TreeFixture {
     package static func differences(_ here: String, _ there: String) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/rsync")
-        process.arguments = ["-rlptD", "-nicAXH", "--delete", here + "/", there + "/"]
+        let owners = geteuid() == 0 ? ["-og", "--numeric-ids"] : []
+        process.arguments = ["-rlptD", "-nicAXH", "--delete"] + owners + [here + "/", there + "/"]
         let pipe = Pipe()
         process.standardOutput = pipe
         process.standardError = pipe

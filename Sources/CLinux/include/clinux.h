@@ -14,6 +14,7 @@ extern const uint64_t ferry_resolve_beneath;
 extern const uint64_t ferry_resolve_no_magiclinks;
 extern const uint64_t ferry_resolve_no_symlinks;
 extern const long ferry_utime_omit;
+extern const int ferry_at_empty_path;
 
 /// openat2(2): `mode` must be 0 unless `flags` create a file.
 int ferry_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);

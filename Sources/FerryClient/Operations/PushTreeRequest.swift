@@ -72,6 +72,7 @@ package final class PushTreeRequest: FrameOperation {
                 self.walk,
                 compression: self.compression,
                 limits: self.limits,
+                metadata: MetadataPolicy(self.options, isDaemon: false),
                 onEvent: self.onEvent
             )
             self.state = .sending(sender)

@@ -48,11 +48,18 @@ extension OpenDirectory {
     ///   - name: may be taken by anything but a directory.
     ///   - text: what the link says.
     ///   - modified: its time of modification.
+    ///   - owner: whom it is to belong to; nil for whom new files belong to.
     /// - Throws: `notAFile` if a directory has the name; `permission`, `noSpace` and other mapped errors.
-    package func makeLink(_ name: [UInt8], text: [UInt8], modified: Timestamp) throws(FerryError) {
+    package func makeLink(
+        _ name: [UInt8],
+        text: [UInt8],
+        modified: Timestamp,
+        owner: Owner?
+    ) throws(FerryError) {
         try self.placing(name, "make the link") { hidden throws(Errno) in
             try self.calls.symlinkat(CString.make(text), self.descriptor.raw, hidden)
             try self.calls.utimensat(self.descriptor.raw, hidden, modified: modified)
+            if let owner { try self.calls.chown(self.descriptor.raw, hidden, to: owner) }
         }
     }
 
@@ -109,7 +116,7 @@ extension OpenDirectory {
     }
 
     /// Makes something under a hidden name and renames it, so that `name` always is the old or the new.
-    private func placing(
+    func placing(
         _ name: [UInt8],
         _ action: String,
         _ make: (_ hidden: [CChar]) throws(Errno) -> Void

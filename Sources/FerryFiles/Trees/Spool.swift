@@ -24,12 +24,17 @@ package final class Spool {
     /// - Throws: `permission`, `noSpace` and other mapped errors.
     package init(beside directory: OpenDirectory, calls: SystemCalls = .real) throws(FerryError) {
         self.calls = calls
+        self.file = try Self.makeFile(beside: directory, calls: calls)
+    }
+
+    /// Makes a file without a name.
+    static func makeFile(beside directory: OpenDirectory, calls: SystemCalls) throws(FerryError) -> Descriptor {
         let flags = Self.temporary | UInt64(O_RDWR)
         do throws(Errno) {
-            self.file = try calls.open(CString.make("/tmp".utf8), flags: flags, mode: 0o600)
+            return try calls.open(CString.make("/tmp".utf8), flags: flags, mode: 0o600)
         } catch {
             do throws(Errno) {
-                self.file = try calls.openat2(directory.descriptor.raw, CString.dot, flags: flags, mode: 0o600)
+                return try calls.openat2(directory.descriptor.raw, CString.dot, flags: flags, mode: 0o600)
             } catch {
                 throw FerryError(error, "make", "a temporary file")
             }
@@ -37,8 +42,11 @@ package final class Spool {
     }
 
     /// Adds a string at the end.
+    /// - Returns: its place, for ``string(at:)``.
     /// - Throws: `noSpace`, `inputOutput` and other mapped errors.
-    package func append(_ string: [UInt8]) throws(FerryError) {
+    @discardableResult
+    package func append(_ string: [UInt8]) throws(FerryError) -> Int64 {
+        let place = self.size + Int64(self.pending.count)
         let length = UInt32(truncatingIfNeeded: string.count)
         for shift in stride(from: 24, through: 0, by: -8) {
             self.pending.append(UInt8(truncatingIfNeeded: length >> shift))
@@ -46,6 +54,16 @@ package final class Spool {
         self.pending += string
         self.count += 1
         if self.pending.count >= Self.bufferSize { try self.flush() }
+        return place
+    }
+
+    /// The string that ``append(_:)`` gave this place; nil if there is none. What is read next is not that string's neighbour
+    /// but what follows here.
+    /// - Throws: `inputOutput` and other mapped errors.
+    package func string(at place: Int64) throws(FerryError) -> [UInt8]? {
+        try self.flush()
+        (self.buffer, self.position, self.readSize) = ([], 0, place)
+        return try self.next()
     }
 
     /// Begins to read from the start.

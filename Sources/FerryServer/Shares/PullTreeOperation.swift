@@ -44,7 +44,8 @@ final class PullTreeOperation: FrameOperation {
                 tellsLeftOut: self.request.options.delete
             ),
             compression: compression,
-            limits: limits
+            limits: limits,
+            metadata: MetadataPolicy(self.request.options, isDaemon: true)
         )
         sink.send(.ready(tickets: self.access.session.tickets(self.request.connections)))
         return .more

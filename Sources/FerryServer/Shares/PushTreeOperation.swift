@@ -46,6 +46,7 @@ final class PushTreeOperation: FrameOperation {
         options.maxDelete = wish.hasMaxDelete ? wish.maxDelete : nil
         options.isDryRun = wish.dryRun
         options.reports = wish.report
+        options.metadata = MetadataPolicy(wish, isDaemon: true)
         guard options.mayRead || !(wish.verify || wish.delete || wish.dryRun || wish.report) else {
             throw FerryError(
                 .denied,

@@ -11,7 +11,8 @@ final class IncomingFile {
     let name: [UInt8]
     /// Bytes, as it was listed.
     let listedSize: UInt64
-    private(set) var mode: UInt32
+    /// What it gets besides its content.
+    private(set) var metadata: FileMetadata
     private(set) var modified: Timestamp
     /// Bytes of the version that is here; nil if there is none that may be used.
     let oldSize: Int64?
@@ -25,6 +26,9 @@ final class IncomingFile {
     /// Names that wait to be decided, with their places in the file, until there is an ``assembly``.
     var undecided = CircularBuffer<ReceiveMachine.Name>()
     var assembly: FileAssembly?
+    /// Another file here that may be the same, looked for with the first name.
+    var twin: SourceFile?
+    var isSearched = false
     var destination: TreeDestination?
     /// Nothing of it is to appear.
     var isGivenUp = false
@@ -50,12 +54,14 @@ final class IncomingFile {
     /// - Parameters:
     ///   - item: as it was told.
     ///   - directory: where it goes.
+    ///   - metadata: what it gets besides its content.
     ///   - oldSize: of the version that is here and may be used, in bytes.
     ///   - isVerified: whether what is here is only compared.
     ///   - replacesDirectory: whether a directory has its name.
     init(
         _ item: TreeItem,
         in directory: TargetDirectory,
+        _ metadata: FileMetadata,
         oldSize: Int64?,
         isVerified: Bool = false,
         replacesDirectory: Bool = false
@@ -66,7 +72,7 @@ final class IncomingFile {
         self.directory = directory
         self.name = item.name
         self.listedSize = item.size
-        self.mode = item.mode
+        self.metadata = metadata
         self.modified = item.modified
         self.oldSize = oldSize
     }
@@ -79,7 +85,7 @@ final class IncomingFile {
         self.directory = file.directory
         self.name = file.name
         self.listedSize = file.listedSize
-        self.mode = file.mode
+        self.metadata = file.metadata
         self.modified = file.modified
         self.oldSize = file.oldSize
     }
@@ -100,6 +106,9 @@ final class IncomingFile {
         }
     }
 
+    /// Whether there is no version here that may be used.
+    var isNew: Bool { self.oldSize == nil && !self.isVerified }
+
     var path: [UInt8] { self.directory.directory.path(of: self.name) }
 
     /// Whether names wait to be decided.
@@ -112,12 +121,9 @@ final class IncomingFile {
 
     /// What it has become since it was listed.
     func update(_ metadata: WireMetadata) throws(FerryError) {
-        self.mode = metadata.mode & 0o7777
+        self.metadata.setMode(metadata.mode)
         self.modified = try metadata.modified()
     }
-
-    /// Permission bits that it gets. What runs as somebody else is not made from outside.
-    var finalMode: UInt32 { self.mode & 0o777 }
 
     /// It comes once more from its start.
     ///
@@ -138,6 +144,7 @@ final class IncomingFile {
         self.assembly?.stop()
         self.assembly?.forgetOld()
         self.assembly = nil
+        self.twin = nil
         self.here = nil
     }
 

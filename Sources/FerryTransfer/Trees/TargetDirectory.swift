@@ -4,13 +4,17 @@ import FerryFiles
 /// A directory of a tree that is being received.
 final class TargetDirectory {
     let directory: OpenDirectory
-    /// Permission bits and time that it gets when nothing more is put into it; nil if nothing is to be changed.
-    private let mode: UInt32?
+    /// What it gets, with its time, when nothing more is put into it.
+    private(set) var metadata: FileMetadata
+    private let isChanged: Bool
     private let modified: Timestamp
     /// Nothing was in it before.
     let isNew: Bool
     /// Which file system it is on.
     let device: UInt64
+    /// What is made in it gets an ACL from it; and keeps that, for the source's directory hands down none.
+    let inherits: Bool
+    let keepsInherited: Bool
     /// Files that are on their way into it.
     var pending = 0
     /// The sender has told all that is in it.
@@ -23,22 +27,37 @@ final class TargetDirectory {
     /// Its mode now, if its owner took the right to change what is in it even from itself; nil if that was not done.
     private var lockedMode: UInt32?
 
+    /// - Parameters:
+    ///   - directory: it, open.
+    ///   - info: its status.
+    ///   - told: what the sender tells of it.
+    ///   - metadata: what it is to have.
+    ///   - modified: its time of modification.
+    ///   - isNew: whether it was just made.
+    ///   - isChanged: whether anything may be changed.
+    ///   - findsOthers: whether it must be known what is only here.
+    /// - Throws: mapped errors.
     init(
         _ directory: OpenDirectory,
-        mode: UInt32?,
+        info: FileInfo,
+        told: ToldMetadata,
+        metadata: FileMetadata,
         modified: Timestamp,
         isNew: Bool,
+        isChanged: Bool,
         findsOthers: Bool
     ) throws(FerryError) {
         self.directory = directory
         self.modified = modified
         self.isNew = isNew
         if findsOthers, !isNew { self.names = try directory.names() }
-        let info = try directory.info()
         self.device = info.device
         self.lockedMode = info.isOurs && info.mode & 0o200 == 0 ? info.mode : nil
-        // Who set up a directory so that its group is inherited wants that to stay.
-        self.mode = mode.map { $0 & 0o1777 | info.mode & 0o2000 }
+        self.isChanged = isChanged
+        self.inherits = metadata.policy.attributes ? try directory.handsDownAccess() : false
+        self.keepsInherited = self.inherits && !told.handsDownAccess
+        self.metadata = metadata
+        self.metadata.policy.keepsStandard = self.keepsInherited
     }
 
     var isComplete: Bool { self.hasEnded && self.pending == 0 }
@@ -69,11 +88,7 @@ final class TargetDirectory {
 
     /// Gives it its mode and time, where they are not as they should be.
     func finish() throws(FerryError) {
-        guard let mode = self.mode else { return }
-        let info = try self.directory.info()
-        try self.directory.setMetadata(
-            mode: info.mode == mode ? nil : mode,
-            modified: info.modified == self.modified ? nil : self.modified
-        )
+        guard self.isChanged else { return }
+        try self.directory.give([], self.metadata, now: try self.directory.info(), modified: self.modified)
     }
 }

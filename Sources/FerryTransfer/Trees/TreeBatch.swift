@@ -111,7 +111,7 @@ struct TreeBatch {
                 self.hasFailed = true
             }
         } else {
-            for case .file(let file, _) in self.actions { file.discard() }
+            for case .file(let file, _, _) in self.actions { file.discard() }
         }
         self.actions = []
         Self.forget(&self.subjects)

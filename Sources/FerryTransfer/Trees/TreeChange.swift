@@ -22,6 +22,9 @@ package struct TreeChange: Sendable, Equatable {
         package static let kind = Reasons(rawValue: 16)
         /// A symbolic link says something else.
         package static let target = Reasons(rawValue: 32)
+        package static let owner = Reasons(rawValue: 64)
+        /// Extended attributes or ACLs.
+        package static let attributes = Reasons(rawValue: 128)
     }
 
     /// From the top of the tree.

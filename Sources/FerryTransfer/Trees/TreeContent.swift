@@ -15,29 +15,31 @@ struct TreeContent {
     private static let directoryLimit = 256
 
     private let top: OpenDirectory
-    private let owner: String
-    private let willWrite: TreeReceiver.WillWrite?
+    let owner: String
+    let willWrite: TreeReceiver.WillWrite?
     private let blocks: BlockReceiver
 
     /// What is needed, and its names as they come.
-    private var needed = TreeNaming()
+    var needed = TreeNaming()
+    /// Files that may be here under other names.
+    private let renamed: RenamedFiles
     /// Further names of files, and the files for which they wait.
-    private var order = LinkOrder()
+    var order = LinkOrder()
     /// What waits for directories to go.
-    private var replacements = TreeReplacements()
+    var replacements = TreeReplacements()
     /// Files of which names wait to be decided.
     private var naming = CircularBuffer<IncomingFile>()
     /// Files of which chunks are wanted, in the order of their places in the tree's content.
     private var coming = ComingFiles()
 
-    private(set) var batch: TreeBatch
+    var batch: TreeBatch
     /// Directories that were entered and have not got their metadata.
     private var openDirectories = 0
     private var openLevels = 0
     /// Files of which a part has come.
-    private let openFiles = OpenCount()
-    private var changes: [TreeChange] = []
-    private var failures: [(path: [UInt8], error: FerryError)] = []
+    let openFiles = OpenCount()
+    var changes: [TreeChange] = []
+    var failures: [(path: [UInt8], error: FerryError)] = []
     private(set) var summary = TransferSummary()
 
     init(
@@ -50,6 +52,7 @@ struct TreeContent {
         self.top = top
         self.owner = options.owner
         self.willWrite = willWrite
+        self.renamed = RenamedFiles(top, mayRead: options.mayRead)
         self.batch = TreeBatch(top: top, mostFiles: options.batchFiles)
         let machine = ReceiveMachine(limits: limits, announcedSize: nil, repeats: .resent)
         self.blocks = BlockReceiver(machine: machine, limits: limits, window: window)
@@ -99,9 +102,9 @@ struct TreeContent {
     ///
     /// - Parameter mayDelete: whether the directories could go.
     mutating func replaceDirectories(_ mayDelete: Bool) {
-        for (file, subject) in self.replacements.files {
+        for (file, metadata, subject) in self.replacements.files {
             if mayDelete {
-                self.batch.add(.file(file, path: subject.path), subject)
+                self.batch.add(.file(file, metadata, path: subject.path), subject)
             } else {
                 file.discard()
                 self.refuse(subject)
@@ -125,7 +128,7 @@ struct TreeContent {
         self.finishIfComplete(directory)
     }
 
-    private mutating func finishIfComplete(_ directory: TargetDirectory) {
+    mutating func finishIfComplete(_ directory: TargetDirectory) {
         guard directory.isComplete else { return }
         self.openDirectories -= 1
         do throws(FerryError) { try directory.finish() } catch {
@@ -138,6 +141,7 @@ struct TreeContent {
     mutating func expect(_ file: IncomingFile) {
         file.directory.pending += 1
         if file.replacesDirectory { self.replacements.expect(file.path) }
+        if file.isNew { self.renamed.expect(file.listedSize) }
         self.needed.expect(file)
         self.order.append(file)
     }
@@ -161,7 +165,7 @@ struct TreeContent {
         self.advance()
     }
 
-    private mutating func advance() {
+    mutating func advance() {
         for link in self.order.takeReady() {
             // What goes wrong here goes wrong with the link as well.
             try? link.directory.willChange()
@@ -205,6 +209,10 @@ struct TreeContent {
     /// - Returns: whether it did something.
     mutating func proceed(_ sink: any FrameSink) throws(FerryError) -> Bool {
         self.publishIfDue(sink)
+        if self.renamed.isWalking {
+            self.renamed.walk()
+            return true
+        }
         var wants: [ChunkID] = []
         var decided = 0
         var read = 0
@@ -232,11 +240,18 @@ struct TreeContent {
     private mutating func prepare(_ file: IncomingFile, _ sink: any FrameSink) throws(FerryError) {
         file.assembly?.refresh()
         guard !file.isGivenUp, !file.isVerified, !file.undecided.isEmpty else { return }
-        if file.assembly == nil, file.listedSize >= Self.assemblyLimit || file.oldSize != nil && file.average > 0 {
+        if !file.isSearched, file.isNew, let first = file.undecided.first {
+            file.isSearched = true
+            file.twin = self.renamed.candidate(for: file, first: first.id, length: first.length)
+        }
+        let isPutTogether =
+            file.listedSize >= Self.assemblyLimit || file.oldSize != nil && file.average > 0 || file.twin != nil
+        if file.assembly == nil, isPutTogether {
             do throws(FerryError) {
                 let destination = try self.destination(of: file)
                 let old = file.oldSize == nil ? nil : try? file.directory.directory.file(file.name)
-                file.assembly = FileAssembly(destination: destination, old: old)
+                file.assembly = FileAssembly(destination: destination, old: old, twin: file.twin)
+                file.twin = nil
             } catch {
                 try self.fail(file, error)
                 return
@@ -319,76 +334,6 @@ struct TreeContent {
         self.coming.forgetComplete()
     }
 
-    // MARK: Whole files
-
-    private mutating func destination(of file: IncomingFile) throws(FerryError) -> TreeDestination {
-        if let destination = file.destination { return destination }
-        try file.directory.willChange()
-        let partial = try file.directory.directory.createPartial(file.name, owner: self.owner)
-        let destination = TreeDestination(partial, willWrite: self.willWrite, count: self.openFiles)
-        file.destination = destination
-        return destination
-    }
-
-    private mutating func finishIfComplete(_ file: IncomingFile) throws(FerryError) {
-        guard file.isComplete, !file.isSettled else { return }
-        file.isSettled = true
-        if file.isGivenUp {
-            guard file.successor == nil else { return }
-            return self.settle(file)
-        }
-        guard !file.isVerified else { return self.verified(file) }
-        do throws(FerryError) {
-            let destination = try self.destination(of: file)
-            try destination.partial.seal(
-                size: Int64(clamping: file.named),
-                mode: file.finalMode,
-                modified: file.modified
-            )
-            file.releaseSources()
-            file.destination = nil
-            let subject = TreeBatch.Subject(directory: file.directory, path: file.path)
-            if file.replacesDirectory {
-                self.replacements.add(destination.partial, subject)
-            } else {
-                self.batch.add(.file(destination.partial, path: file.path), subject, bytes: file.named)
-            }
-            self.advance()
-        } catch {
-            self.giveUp(file, error)
-            guard !error.endsTree else { throw error }
-            self.settle(file)
-        }
-    }
-
-    private mutating func verified(_ file: IncomingFile) {
-        file.here = nil
-        if file.differs || file.named != file.listedSize {
-            self.changes.append(TreeChange(path: file.path, kind: .changed, reasons: .content, size: file.named))
-        }
-        self.settle(file)
-    }
-
-    private mutating func settle(_ file: IncomingFile) {
-        self.advance()
-        file.directory.pending -= 1
-        self.finishIfComplete(file.directory)
-    }
-
-    /// A file fails: the others go on, unless they would fail as well.
-    private mutating func fail(_ file: IncomingFile, _ error: FerryError) throws(FerryError) {
-        guard !error.endsTree else { throw error }
-        self.giveUp(file, error)
-    }
-
-    private mutating func giveUp(_ file: IncomingFile, _ error: FerryError) {
-        if !file.isGivenUp {
-            self.failures.append((file.path, error))
-            self.batch.failed(file.path)
-        }
-        file.discard()
-    }
-
     // MARK: Publishing
 
     /// Publishes what is whole, where that is due or others wait for it.
@@ -410,7 +355,7 @@ struct TreeContent {
     /// Ends without the rest: what is whole is published.
     mutating func abandon(keeping: Bool) {
         self.batch.abandon(keeping: keeping)
-        for (file, _) in self.replacements.files { file.discard() }
+        for (file, _, _) in self.replacements.files { file.discard() }
         self.replacements = TreeReplacements()
         let keeping = keeping && !self.batch.hasFailed
         for file in self.coming.all + Array(self.naming) + [self.needed.current].compactMap({ $0 })

@@ -9,6 +9,8 @@ package enum TreeEvent: Sendable {
     case failed([UInt8], FerryError)
     /// Something is changed, or would be.
     case changed(TreeChange)
+    /// A FIFO, a socket or a device node, by its path from the top of the tree, was left out, for nobody asked for those.
+    case skipped([UInt8])
     case progressed(TransferSummary)
 }
 

@@ -4,13 +4,13 @@ import FerryWire
 
 /// A thing of a tree as the sender tells of it, checked.
 struct TreeItem {
-    enum Kind { case file, directory, symlink, other, end }
+    enum Kind { case file, directory, symlink, special, other, end }
 
     /// Empty for the top.
     let name: [UInt8]
     let kind: Kind
-    /// Permission bits.
-    let mode: UInt32
+    /// Kind, permission bits, owner, attributes.
+    let told: ToldMetadata
     /// Bytes.
     let size: UInt64
     let modified: Timestamp
@@ -19,6 +19,8 @@ struct TreeItem {
     let failure: FerryError?
     /// The sender leaves it out: whatever has this name here stays as it is; of a directory, what is in it.
     let isLeftOut: Bool
+    /// A FIFO, a socket or a device node, and nothing of which only the name was told.
+    var isSpecial: Bool { self.kind == .special || self.kind == .other && self.told.kind != 0 }
 
     /// Checks a frame of things.
     ///
@@ -28,10 +30,12 @@ struct TreeItem {
     static func parse(_ items: WireItems) throws(FerryError) -> [TreeItem] {
         let count = items.modes.count
         guard items.nameLengths.count == count, items.sizes.count == count, items.seconds.count == count,
-            items.nanoseconds.count == count, count <= WireConstants.itemWindow
+            items.nanoseconds.count == count, count <= WireConstants.itemWindow,
+            items.users.count == items.groups.count, items.users.isEmpty || items.users.count == count
         else {
             throw FerryError(.violation, "a frame of items has lists of different lengths")
         }
+        let accounts = items.accounts.map { Account(id: $0.id, name: [UInt8]($0.name), isGroup: $0.isGroup) }
         var result: [TreeItem] = []
         result.reserveCapacity(count)
         var rest = items.names[...]
@@ -43,10 +47,17 @@ struct TreeItem {
             rest = rest.dropFirst(length)
             var note = WireItemNote()
             if let next = notes.first, next.item == index { note = notes.removeFirst() }
+            var told = ToldMetadata(posixMode: items.modes[index])
+            if !items.users.isEmpty {
+                told.user = try Self.account(items.users[index], of: accounts)
+                told.group = try Self.account(items.groups[index], of: accounts)
+            }
+            if !note.attributes.isEmpty { (told.attributes, told.accounts) = (try Self.attributes(note), accounts) }
+            told.device = note.device
             result.append(
                 try TreeItem(
                     name: name,
-                    posixMode: items.modes[index],
+                    told: told,
                     size: items.sizes[index],
                     seconds: items.seconds[index],
                     nanoseconds: items.nanoseconds[index],
@@ -58,20 +69,41 @@ struct TreeItem {
         return result
     }
 
+    private static func account(_ place: UInt32, of accounts: [Account]) throws(FerryError) -> Account? {
+        guard place > 0 else { return nil }
+        guard place <= accounts.count else { throw FerryError(.violation, "an item belongs to nobody that is told") }
+        return accounts[Int(place) - 1]
+    }
+
+    private static func attributes(_ note: WireItemNote) throws(FerryError) -> [ExtendedAttribute] {
+        var attributes: [ExtendedAttribute] = []
+        for wire in note.attributes {
+            let attribute = ExtendedAttribute(name: [UInt8](wire.name), value: [UInt8](wire.value))
+            // What a daemon keeps beside its files, nobody may write but itself.
+            guard ExtendedAttribute.isPortable(attribute.name), !KeptMetadata.isOwn(attribute.name),
+                attribute.name.count <= ExtendedAttribute.nameLimit, !attribute.name.contains(0),
+                attributes.last.map({ $0.name.lexicographicallyPrecedes(attribute.name) }) ?? true
+            else { throw FerryError(.violation, "an item has an attribute that may not be told") }
+            attributes.append(attribute)
+        }
+        return attributes
+    }
+
     private init(
         name: [UInt8],
-        posixMode: UInt32,
+        told: ToldMetadata,
         size: UInt64,
         seconds: Int64,
         nanoseconds: UInt32,
         note: WireItemNote
     ) throws(FerryError) {
         self.kind =
-            switch posixMode & 0o170000 {
-            case _ where posixMode == 0: .end
+            switch told.kind {
+            case _ where told.posixMode == 0: .end
             case 0o100000: .file
             case 0o040000: .directory
             case 0o120000: .symlink
+            case _ where told.isDevice || told.isFIFO: .special
             default: .other
             }
         guard self.kind != .end || name.isEmpty && note == WireItemNote() else {
@@ -81,7 +113,7 @@ struct TreeItem {
             throw FerryError(.violation, "an item has a time or a size that no file has")
         }
         self.name = name
-        self.mode = posixMode & 0o7777
+        self.told = told
         self.size = size
         self.modified = Timestamp(seconds: seconds, nanoseconds: nanoseconds)
         self.target = [UInt8](note.target)

@@ -57,13 +57,15 @@ struct TreeReplacements {
     private static let linkLimit = 4096
 
     private var paths: Set<[UInt8]> = []
-    private(set) var files: [(file: PartialFile, subject: TreeBatch.Subject)] = []
+    private(set) var files: [(file: PartialFile, metadata: FileMetadata, subject: TreeBatch.Subject)] = []
     private(set) var links: [TreeLink] = []
 
     /// A file is to come that will take a directory's place.
     mutating func expect(_ path: [UInt8]) { self.paths.insert(path) }
 
-    mutating func add(_ file: PartialFile, _ subject: TreeBatch.Subject) { self.files.append((file, subject)) }
+    mutating func add(_ file: PartialFile, _ metadata: FileMetadata, _ subject: TreeBatch.Subject) {
+        self.files.append((file, metadata, subject))
+    }
 
     /// Whether the file with this name waits, or will.
     func holds(_ path: [UInt8]) -> Bool { self.paths.contains(path) }

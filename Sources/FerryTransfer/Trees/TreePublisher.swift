@@ -11,7 +11,7 @@ import Synchronization
 final class TreePublisher: Sendable {
     enum Action: Sendable {
         /// A sealed file takes the place of its target.
-        case file(PartialFile, path: [UInt8])
+        case file(PartialFile, FileMetadata, path: [UInt8])
         /// A file gets a further name.
         case link(name: [UInt8], directory: OpenDirectory, first: [UInt8])
     }
@@ -78,7 +78,7 @@ final class TreePublisher: Sendable {
             for place in places { try place.sync() }
         } catch {
             // What a failed sync covered is not known to be whole: none of it may get its name.
-            for case .file(let file, _) in actions { file.discard() }
+            for case .file(let file, _, _) in actions { file.discard() }
             return .failure(error)
         }
         return .success(actions.map(self.perform))
@@ -87,7 +87,7 @@ final class TreePublisher: Sendable {
     private func perform(_ action: Action) -> FerryError? {
         do throws(FerryError) {
             switch action {
-            case .file(let file, _): try file.replaceTarget()
+            case .file(let file, let metadata, _): return try file.replaceTarget(metadata)
             case .link(let name, let directory, let first):
                 let hasFailed = self.failures.withLock { $0.contains(first.hashValue) || $0.count > Self.failureLimit }
                 guard !hasFailed else {
@@ -103,7 +103,7 @@ final class TreePublisher: Sendable {
             return nil
         } catch {
             switch action {
-            case .file(let file, let path):
+            case .file(let file, _, let path):
                 file.discard()
                 self.failed(path)
             case .link(let name, let directory, _): self.failed(directory.path(of: name))

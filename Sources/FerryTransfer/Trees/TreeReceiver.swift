@@ -40,6 +40,8 @@ package final class TreeReceiver {
         package var maxDelete: UInt64?
         /// What it leaves out is not removed.
         package var filter = TreeFilter()
+        /// What is set besides the content.
+        package var metadata = MetadataPolicy()
 
         package init() {}
     }
@@ -202,7 +204,7 @@ package final class TreeReceiver {
             let item = self.undecided.popFirst()
         {
             let decision = try self.target.decide(item)
-            if item.kind == .file { self.counts.files += 1 }
+            if item.kind == .file, !item.isLeftOut { self.counts.files += 1 }
             for change in self.target.takeChanges() { self.changed(change, sink) }
             switch decision {
             case .nothing: break
@@ -216,6 +218,7 @@ package final class TreeReceiver {
             case .link(let link, let isLate): self.content.link(link, isLate: isLate)
             case .entered(let directory): self.content.entered(directory)
             case .ended(let directory): self.content.ended(directory)
+            case .skipped(let path): self.onEvent?(.skipped(path))
             }
             decided += 1
         }

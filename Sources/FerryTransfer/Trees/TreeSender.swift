@@ -18,7 +18,8 @@ package final class TreeSender {
     private static let queueLimit = 512 << 10
 
     private let walk: TreeWalk
-    private var batch = ItemsBatch()
+    private let metadata: MetadataReader
+    private var batch: ItemsBatch
     private var told = CircularBuffer<Told>()
     private var links = HardLinks()
     private var reader = TreeReader()
@@ -42,9 +43,18 @@ package final class TreeSender {
     ///   - walk: through the tree.
     ///   - compression: of the blocks.
     ///   - limits: what the receiver announced.
+    ///   - metadata: what is told besides the content.
     ///   - onEvent: told what happens to which file.
-    package init(_ walk: TreeWalk, compression: Compression, limits: FrameLimits, onEvent: TreeEvents? = nil) {
+    package init(
+        _ walk: TreeWalk,
+        compression: Compression,
+        limits: FrameLimits,
+        metadata: MetadataPolicy = MetadataPolicy(),
+        onEvent: TreeEvents? = nil
+    ) {
         self.walk = walk
+        self.metadata = MetadataReader(metadata)
+        self.batch = ItemsBatch(tellsOwners: metadata.owners)
         self.content = ContentSender(compression: compression, limits: limits)
         self.onEvent = onEvent
     }
@@ -124,14 +134,25 @@ package final class TreeSender {
     }
 
     private func tell(_ entry: TreeEntry) {
+        var entry = entry
+        var told = ToldMetadata(posixMode: entry.info.posixMode)
+        if entry.failure == nil, !entry.isLeftOut || entry.opened != nil {
+            do throws(FerryError) { told = try self.metadata.metadata(of: entry) } catch { entry.failure = error }
+        }
+        // Of whatever kind it is on disk: a file may stand for a device.
+        let isSpecial = !(told.isFile || told.isDirectory || told.isLink)
+        if isSpecial, entry.failure == nil, !entry.isLeftOut, !self.metadata.policy.specials || told.isSocket {
+            entry.isLeftOut = true
+            self.onEvent?(.skipped(entry.directory.path(of: entry.name)))
+        }
         if let failure = entry.failure {
             self.failed(entry.directory.path(of: entry.name), failure)
-        } else if entry.info.kind == .file, !entry.isLeftOut {
+        } else if told.isFile, !entry.isLeftOut {
             self.counts.files += 1
         }
-        let firstName = entry.info.kind == .file && !entry.isLeftOut ? self.links.firstName(of: entry) : nil
-        self.batch.append(entry, firstName: firstName)
-        guard entry.info.kind == .file, entry.failure == nil, firstName == nil, !entry.isLeftOut else {
+        let firstName = (told.isFile || isSpecial) && !entry.isLeftOut ? self.links.firstName(of: entry) : nil
+        self.batch.append(entry, told, firstName: firstName)
+        guard told.isFile, entry.failure == nil, firstName == nil, !entry.isLeftOut else {
             return self.told.append(.other)
         }
         self.told.append(

@@ -17,6 +17,8 @@ final class TreeTarget {
         case link(TreeLink, isLate: Bool)
         case entered(TargetDirectory)
         case ended(TargetDirectory)
+        /// The sender leaves it out, for nobody asked for its kind.
+        case skipped([UInt8])
     }
 
     private enum Level {
@@ -28,7 +30,8 @@ final class TreeTarget {
     }
 
     private let top: OpenDirectory
-    private let options: TreeReceiver.Options
+    let options: TreeReceiver.Options
+    private let accounts: Accounts
     private var levels: [Level] = []
     private var hasBegun = false
 
@@ -43,6 +46,7 @@ final class TreeTarget {
     ) {
         self.top = top
         self.options = options
+        self.accounts = Accounts(isNumeric: options.metadata.isNumeric)
         self.found = found
     }
 
@@ -81,7 +85,9 @@ final class TreeTarget {
         try Self.check(item.name, after: directory.lastName)
         directory.lastName = item.name
         try self.findOthers(before: item.name, in: directory)
-        if item.isLeftOut, item.kind != .directory { return .nothing }
+        if item.isLeftOut, item.kind != .directory {
+            return item.isSpecial ? .skipped(directory.directory.path(of: item.name)) : .nothing
+        }
         if let failure = item.failure {
             if item.kind == .directory { self.levels.append(.closed) }
             return .failed(directory.directory.path(of: item.name), failure)
@@ -107,13 +113,14 @@ final class TreeTarget {
         guard self.levels.count <= TreeWalk.maximumDepth else {
             throw FerryError(.limit, "the tree is more than \(TreeWalk.maximumDepth) directories deep")
         }
+        if item.isLeftOut, item.kind != .directory { return item.isSpecial ? .skipped(path) : .nothing }
         if item.kind == .directory { self.levels.append(item.failure == nil ? .planned(path) : .closed) }
         if let failure = item.failure { return .failed(path, failure) }
         self.report(path, .new, [], item)
         return .nothing
     }
 
-    private func report(_ path: [UInt8], _ kind: TreeChange.Kind, _ reasons: TreeChange.Reasons, _ item: TreeItem) {
+    func report(_ path: [UInt8], _ kind: TreeChange.Kind, _ reasons: TreeChange.Reasons, _ item: TreeItem) {
         guard self.options.reports else { return }
         self.changes.append(
             TreeChange(path: path, kind: kind, reasons: reasons, size: item.size, isDirectory: item.kind == .directory)
@@ -126,7 +133,7 @@ final class TreeTarget {
         }
         self.hasBegun = true
         if self.options.isMissing { return self.planned([]) }
-        return try self.enter(self.top, item, isNew: false)
+        return try self.enter(self.top, item, isNew: false, in: nil)
     }
 
     /// A name that can lie in a directory, and is told in its place: so none comes twice.
@@ -152,7 +159,7 @@ final class TreeTarget {
         let path = directory.directory.path(of: item.name)
         switch item.kind {
         case .directory: return try self.directory(item, here, in: directory, path)
-        case .file where !item.firstName.isEmpty:
+        case .file where !item.firstName.isEmpty, .special where !item.firstName.isEmpty:
             try Self.check(first: item.firstName)
             if here?.kind == .directory { return try self.replaceDirectory(item, in: directory, path) }
             if here == nil { self.report(path, .new, [], item) }
@@ -160,6 +167,7 @@ final class TreeTarget {
             return self.options.isDryRun ? .nothing : .link(link, isLate: false)
         case .file: return try self.file(item, here, in: directory, path)
         case .symlink: return try self.symlink(item, here, in: directory, path)
+        case .special: return try self.special(item, here, in: directory, path)
         case .other: throw FerryError(.notAFile, "\(Escaping.escape(path)) is no file, directory or link")
         case .end: return .nothing
         }
@@ -175,49 +183,48 @@ final class TreeTarget {
         if self.options.verifies { return self.verify(item, here, in: directory, path) }
         guard let here, here.kind == .file, self.options.mayRead else {
             self.report(path, here == nil ? .new : .changed, here == nil ? [] : .kind, item)
-            return self.options.isDryRun ? .nothing : .needed(IncomingFile(item, in: directory, oldSize: nil))
+            return self.needed(item, in: directory, oldSize: nil)
         }
-        let hasOtherMode = here.mode & 0o777 != item.mode & 0o777
+        let metadata = self.metadata(of: item, here, in: directory)
+        var reasons = try directory.directory.reasons(item.name, here, metadata)
         guard here.isUnchanged(size: item.size, modified: item.modified), !self.options.comparesContent else {
-            var reasons: TreeChange.Reasons = hasOtherMode ? .mode : []
             if here.size != item.size { reasons.insert(.size) }
             if here.modified != item.modified { reasons.insert(.time) }
             self.report(path, .changed, reasons.isEmpty ? .content : reasons, item)
-            return self.options.isDryRun ? .nothing : .needed(IncomingFile(item, in: directory, oldSize: here.size))
+            return self.needed(item, in: directory, oldSize: here.size)
         }
-        if hasOtherMode {
-            self.report(path, .changed, .mode, item)
+        if !reasons.isEmpty {
+            self.report(path, .changed, reasons, item)
             guard !self.options.isDryRun else { return .nothing }
-            try directory.directory.setMode(item.name, to: here.mode & 0o7000 | item.mode & 0o777)
+            try directory.directory.give(item.name, metadata, now: here)
         }
         return .nothing
     }
 
-    private func symlink(
+    private func needed(
         _ item: TreeItem,
-        _ here: FileInfo?,
         in directory: TargetDirectory,
-        _ path: [UInt8]
-    ) throws(FerryError) -> Decision {
-        guard !item.target.isEmpty, !item.target.contains(0), item.target.count <= RelativePath.maximumLength else {
-            throw FerryError(.violation, "a link says what no link can say")
-        }
-        var reasons: TreeChange.Reasons = []
-        if let here {
-            if here.kind == .directory { return try self.replaceDirectory(item, in: directory, path) }
-            if here.kind != .symlink {
-                reasons = .kind
-            } else {
-                if here.modified != item.modified, !self.options.verifies { reasons.insert(.time) }
-                if try directory.directory.linkText(item.name) != item.target { reasons.insert(.target) }
-                if reasons.isEmpty { return .nothing }
-            }
-        }
-        self.report(path, here == nil ? .new : .changed, reasons, item)
+        oldSize: Int64?,
+        replacesDirectory: Bool = false
+    ) -> Decision {
         guard !self.options.isDryRun else { return .nothing }
-        try directory.willChange()
-        try directory.directory.makeLink(item.name, text: item.target, modified: item.modified)
-        return .nothing
+        let metadata = self.metadata(of: item, nil, in: directory)
+        return .needed(
+            IncomingFile(item, in: directory, metadata, oldSize: oldSize, replacesDirectory: replacesDirectory)
+        )
+    }
+
+    /// What a thing is to have besides its content.
+    ///
+    /// - Parameters:
+    ///   - item: as it was told.
+    ///   - here: what has its name and stays; nil for what will be new.
+    ///   - directory: where it lies; nil for the top.
+    /// - Returns: as this side can set it.
+    func metadata(of item: TreeItem, _ here: FileInfo?, in directory: TargetDirectory?) -> FileMetadata {
+        var policy = self.options.metadata
+        policy.keepsAccess = !item.told.hasAccessList && (directory?.keepsInherited ?? true)
+        return FileMetadata(item.told, here: here, policy: policy, accounts: self.accounts)
     }
 
     /// A file of which the content is only compared.
@@ -235,7 +242,8 @@ final class TreeTarget {
             self.report(path, .changed, here.kind == .file ? .size : .kind, item)
             return .nothing
         }
-        return .needed(IncomingFile(item, in: directory, oldSize: nil, isVerified: true))
+        let metadata = self.metadata(of: item, here, in: directory)
+        return .needed(IncomingFile(item, in: directory, metadata, oldSize: nil, isVerified: true))
     }
 
     // MARK: Directories that become something else
@@ -246,7 +254,7 @@ final class TreeTarget {
     private var replaced = 0
 
     /// A directory has the name of a file or a link: it goes in the end, where that is asked for.
-    private func replaceDirectory(
+    func replaceDirectory(
         _ item: TreeItem,
         in directory: TargetDirectory,
         _ path: [UInt8]
@@ -261,14 +269,14 @@ final class TreeTarget {
         guard item.firstName.isEmpty else {
             return .link(TreeLink(name: item.name, first: item.firstName, directory: directory), isLate: true)
         }
-        guard item.kind == .symlink else {
-            return .needed(IncomingFile(item, in: directory, oldSize: nil, replacesDirectory: true))
+        guard item.kind != .file else {
+            return self.needed(item, in: directory, oldSize: nil, replacesDirectory: true)
         }
         self.links.append((item, directory))
         return .later(directory)
     }
 
-    /// Makes the links that take the places of directories.
+    /// Makes the links and special files that take the places of directories.
     ///
     /// - Parameter mayDelete: whether the directories could go.
     /// - Returns: what could not be made.
@@ -277,8 +285,7 @@ final class TreeTarget {
         for (item, directory) in self.links {
             do throws(FerryError) {
                 guard mayDelete else { throw FerryError.taken(directory.directory.path(of: item.name)) }
-                try directory.willChange()
-                try directory.directory.makeLink(item.name, text: item.target, modified: item.modified)
+                try self.make(item, in: directory)
             } catch {
                 failures.append((directory.directory.path(of: item.name), error))
             }
@@ -314,14 +321,14 @@ final class TreeTarget {
             if here.isOurs, here.mode & 0o500 != 0o500, !self.options.isDryRun {
                 try parent.directory.setMode(item.name, to: here.mode | 0o500)
             }
-            return try self.enter(parent.directory.directory(item.name), item, isNew: false)
+            return try self.enter(parent.directory.directory(item.name), item, isNew: false, in: parent)
         }
         try parent.willChange()
         guard let made = try parent.directory.makeDirectory(item.name) else {
             // Somebody made one in this moment.
-            return try self.enter(parent.directory.directory(item.name), item, isNew: false)
+            return try self.enter(parent.directory.directory(item.name), item, isNew: false, in: parent)
         }
-        return try self.enter(made, item, isNew: true)
+        return try self.enter(made, item, isNew: true, in: parent)
     }
 
     private func planned(_ path: [UInt8]) -> Decision {
@@ -329,14 +336,27 @@ final class TreeTarget {
         return .nothing
     }
 
-    private func enter(_ opened: OpenDirectory, _ item: TreeItem, isNew: Bool) throws(FerryError) -> Decision {
+    private func enter(
+        _ opened: OpenDirectory,
+        _ item: TreeItem,
+        isNew: Bool,
+        in parent: TargetDirectory?
+    ) throws(FerryError) -> Decision {
+        let info = try opened.info()
         let directory = try TargetDirectory(
             opened,
-            mode: self.options.isDryRun ? nil : item.mode,
+            info: info,
+            told: item.told,
+            metadata: self.metadata(of: item, info, in: parent),
             modified: item.modified,
             isNew: isNew,
+            isChanged: !self.options.isDryRun,
             findsOthers: self.options.deletes && !item.isLeftOut
         )
+        if self.options.reports, !isNew, !self.options.verifies {
+            let reasons = try opened.reasons([], info, directory.metadata)
+            if !reasons.isEmpty { self.report(opened.path, .changed, reasons, item) }
+        }
         self.levels.append(.open(directory))
         return .entered(directory)
     }

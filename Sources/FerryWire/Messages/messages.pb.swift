@@ -551,128 +551,148 @@ package nonisolated struct WirePull: Sendable {
 }
 
 /// Store a tree: the directory that `path` names gets the content of the client's.
-package nonisolated struct WirePushTree: @unchecked Sendable {
+package nonisolated struct WirePushTree: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  package var path: Data {
-    get {_storage._path}
-    set {_uniqueStorage()._path = newValue}
-  }
+  package var path: Data = Data()
 
   package var options: WireTreeOptions {
-    get {_storage._options ?? WireTreeOptions()}
-    set {_uniqueStorage()._options = newValue}
+    get {_options ?? WireTreeOptions()}
+    set {_options = newValue}
   }
   /// Returns true if `options` has been explicitly set.
-  package var hasOptions: Bool {_storage._options != nil}
+  package var hasOptions: Bool {self._options != nil}
   /// Clears the value of `options`. Subsequent reads from it will return its default value.
-  package mutating func clearOptions() {_uniqueStorage()._options = nil}
+  package mutating func clearOptions() {self._options = nil}
 
-  package var makeParents: Bool {
-    get {_storage._makeParents}
-    set {_uniqueStorage()._makeParents = newValue}
-  }
+  package var makeParents: Bool = false
 
   /// as of Push
-  package var connections: UInt32 {
-    get {_storage._connections}
-    set {_uniqueStorage()._connections = newValue}
-  }
+  package var connections: UInt32 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
-  fileprivate var _storage = _StorageClass.defaultInstance
+  fileprivate var _options: WireTreeOptions? = nil
 }
 
 /// Fetch a tree.
-package nonisolated struct WirePullTree: @unchecked Sendable {
+package nonisolated struct WirePullTree: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  package var path: Data {
-    get {_storage._path}
-    set {_uniqueStorage()._path = newValue}
-  }
+  package var path: Data = Data()
 
   package var options: WireTreeOptions {
-    get {_storage._options ?? WireTreeOptions()}
-    set {_uniqueStorage()._options = newValue}
+    get {_options ?? WireTreeOptions()}
+    set {_options = newValue}
   }
   /// Returns true if `options` has been explicitly set.
-  package var hasOptions: Bool {_storage._options != nil}
+  package var hasOptions: Bool {self._options != nil}
   /// Clears the value of `options`. Subsequent reads from it will return its default value.
-  package mutating func clearOptions() {_uniqueStorage()._options = nil}
+  package mutating func clearOptions() {self._options = nil}
 
-  package var compression: WireCompression {
-    get {_storage._compression}
-    set {_uniqueStorage()._compression = newValue}
-  }
+  package var compression: WireCompression = .auto
 
   /// as of Push
-  package var connections: UInt32 {
-    get {_storage._connections}
-    set {_uniqueStorage()._connections = newValue}
-  }
+  package var connections: UInt32 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
-  fileprivate var _storage = _StorageClass.defaultInstance
+  fileprivate var _options: WireTreeOptions? = nil
 }
 
 /// How two trees are compared.
-package nonisolated struct WireTreeOptions: Sendable {
+package nonisolated struct WireTreeOptions: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// also where size and time of modification are equal
-  package var checksum: Bool = false
+  package var checksum: Bool {
+    get {_storage._checksum}
+    set {_uniqueStorage()._checksum = newValue}
+  }
 
   /// what is only at the receiver is removed in the end
-  package var delete: Bool = false
+  package var delete: Bool {
+    get {_storage._delete}
+    set {_uniqueStorage()._delete = newValue}
+  }
 
   /// unless that would be more things than these
   package var maxDelete: UInt64 {
-    get {_maxDelete ?? 0}
-    set {_maxDelete = newValue}
+    get {_storage._maxDelete ?? 0}
+    set {_uniqueStorage()._maxDelete = newValue}
   }
   /// Returns true if `maxDelete` has been explicitly set.
-  package var hasMaxDelete: Bool {self._maxDelete != nil}
+  package var hasMaxDelete: Bool {_storage._maxDelete != nil}
   /// Clears the value of `maxDelete`. Subsequent reads from it will return its default value.
-  package mutating func clearMaxDelete() {self._maxDelete = nil}
+  package mutating func clearMaxDelete() {_uniqueStorage()._maxDelete = nil}
 
   /// nothing is changed
-  package var dryRun: Bool = false
+  package var dryRun: Bool {
+    get {_storage._dryRun}
+    set {_uniqueStorage()._dryRun = newValue}
+  }
 
   /// the receiver tells what it changes
-  package var report: Bool = false
+  package var report: Bool {
+    get {_storage._report}
+    set {_uniqueStorage()._report = newValue}
+  }
 
   /// content is compared, and nothing changed
-  package var verify: Bool = false
+  package var verify: Bool {
+    get {_storage._verify}
+    set {_uniqueStorage()._verify = newValue}
+  }
 
   /// what the transfer is about; all else stays as it is on both sides
   package var filter: WireFilter {
-    get {_filter ?? WireFilter()}
-    set {_filter = newValue}
+    get {_storage._filter ?? WireFilter()}
+    set {_uniqueStorage()._filter = newValue}
   }
   /// Returns true if `filter` has been explicitly set.
-  package var hasFilter: Bool {self._filter != nil}
+  package var hasFilter: Bool {_storage._filter != nil}
   /// Clears the value of `filter`. Subsequent reads from it will return its default value.
-  package mutating func clearFilter() {self._filter = nil}
+  package mutating func clearFilter() {_uniqueStorage()._filter = nil}
+
+  /// owners are not told, and stay as they are
+  package var noOwner: Bool {
+    get {_storage._noOwner}
+    set {_uniqueStorage()._noOwner = newValue}
+  }
+
+  /// nor extended attributes and ACLs
+  package var noAttributes: Bool {
+    get {_storage._noAttributes}
+    set {_uniqueStorage()._noAttributes = newValue}
+  }
+
+  /// FIFOs and device nodes are transferred
+  package var specials: Bool {
+    get {_storage._specials}
+    set {_uniqueStorage()._specials = newValue}
+  }
+
+  /// users and groups are numbers, whatever their names
+  package var numericIds: Bool {
+    get {_storage._numericIds}
+    set {_uniqueStorage()._numericIds = newValue}
+  }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
-  fileprivate var _maxDelete: UInt64? = nil
-  fileprivate var _filter: WireFilter? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// Docs/filters.md says what rules mean.
@@ -1172,6 +1192,47 @@ package nonisolated struct WireItems: Sendable {
   /// the top has ended
   package var last: Bool = false
 
+  /// places in `accounts`, counted from 1; both lists are empty where owners are not told
+  package var users: [UInt32] = []
+
+  package var groups: [UInt32] = []
+
+  /// whom these, and ACLs in the notes, name
+  package var accounts: [WireAccount] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// A user or a group.
+package nonisolated struct WireAccount: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var id: UInt32 = 0
+
+  /// empty if the number has none
+  package var name: Data = Data()
+
+  package var isGroup: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// An extended attribute, or a POSIX ACL as Linux keeps it in one.
+package nonisolated struct WireAttribute: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var name: Data = Data()
+
+  package var value: Data = Data()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1203,6 +1264,12 @@ package nonisolated struct WireItemNote: Sendable {
 
   /// it takes no part: what has its name stays as it is; of a directory that is told, what is in it
   package var leftOut: Bool = false
+
+  /// in the order of their names; together at most 24 KiB
+  package var attributes: [WireAttribute] = []
+
+  /// of a device node: its numbers as Linux keeps them in st_rdev
+  package var device: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1290,10 +1357,10 @@ package nonisolated struct WireChange: Sendable {
 
   package var kind: WireChange.Kind = .new
 
-  /// the sum of: 1 size, 2 time of modification, 4 content, 8 mode, 16 kind of thing, 32 what a link says
+  /// the sum of: 1 size, 2 time of modification, 4 content, 8 mode, 16 kind of thing, 32 what a link says,
   package var reasons: UInt32 = 0
 
-  /// bytes of a file
+  /// 64 owner, 128 extended attributes
   package var size: UInt64 = 0
 
   package var isDirectory: Bool = false
@@ -2186,201 +2253,16 @@ nonisolated extension WirePushTree: SwiftProtobuf.Message, SwiftProtobuf._Messag
   package static let protoMessageName: String = _protobuf_package + ".PushTree"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}options\0\u{3}make_parents\0\u{2}\u{11}connections\0")
 
-  fileprivate class _StorageClass {
-    var _path: Data = Data()
-    var _options: WireTreeOptions? = nil
-    var _makeParents: Bool = false
-    var _connections: UInt32 = 0
-
-      // This property is used as the initial default value for new instances of the type.
-      // The type itself is protecting the reference to its storage via CoW semantics.
-      // This will force a copy to be made of this reference when the first mutation occurs;
-      // hence, it is safe to mark this as `nonisolated(unsafe)`.
-      static nonisolated(unsafe) let defaultInstance = _StorageClass()
-
-    private init() {}
-
-    init(copying source: _StorageClass) {
-      _path = source._path
-      _options = source._options
-      _makeParents = source._makeParents
-      _connections = source._connections
-    }
-  }
-
-  fileprivate mutating func _uniqueStorage() -> _StorageClass {
-    if !isKnownUniquelyReferenced(&_storage) {
-      _storage = _StorageClass(copying: _storage)
-    }
-    return _storage
-  }
-
-  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    _ = _uniqueStorage()
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      while let fieldNumber = try decoder.nextFieldNumber() {
-        // The use of inline closures is to circumvent an issue where the compiler
-        // allocates stack space for every case branch when no optimizations are
-        // enabled. https://github.com/apple/swift-protobuf/issues/1034
-        switch fieldNumber {
-        case 1: try { try decoder.decodeSingularBytesField(value: &_storage._path) }()
-        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._options) }()
-        case 3: try { try decoder.decodeSingularBoolField(value: &_storage._makeParents) }()
-        case 20: try { try decoder.decodeSingularUInt32Field(value: &_storage._connections) }()
-        default: break
-        }
-      }
-    }
-  }
-
-  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every if/case branch local when no optimizations
-      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-      // https://github.com/apple/swift-protobuf/issues/1182
-      if !_storage._path.isEmpty {
-        try visitor.visitSingularBytesField(value: _storage._path, fieldNumber: 1)
-      }
-      try { if let v = _storage._options {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-      } }()
-      if _storage._makeParents != false {
-        try visitor.visitSingularBoolField(value: _storage._makeParents, fieldNumber: 3)
-      }
-      if _storage._connections != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._connections, fieldNumber: 20)
-      }
-    }
-    try unknownFields.traverse(visitor: &visitor)
-  }
-
-  package static func ==(lhs: WirePushTree, rhs: WirePushTree) -> Bool {
-    if lhs._storage !== rhs._storage {
-      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
-        let _storage = _args.0
-        let rhs_storage = _args.1
-        if _storage._path != rhs_storage._path {return false}
-        if _storage._options != rhs_storage._options {return false}
-        if _storage._makeParents != rhs_storage._makeParents {return false}
-        if _storage._connections != rhs_storage._connections {return false}
-        return true
-      }
-      if !storagesAreEqual {return false}
-    }
-    if lhs.unknownFields != rhs.unknownFields {return false}
-    return true
-  }
-}
-
-nonisolated extension WirePullTree: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  package static let protoMessageName: String = _protobuf_package + ".PullTree"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}options\0\u{1}compression\0\u{2}\u{11}connections\0")
-
-  fileprivate class _StorageClass {
-    var _path: Data = Data()
-    var _options: WireTreeOptions? = nil
-    var _compression: WireCompression = .auto
-    var _connections: UInt32 = 0
-
-      // This property is used as the initial default value for new instances of the type.
-      // The type itself is protecting the reference to its storage via CoW semantics.
-      // This will force a copy to be made of this reference when the first mutation occurs;
-      // hence, it is safe to mark this as `nonisolated(unsafe)`.
-      static nonisolated(unsafe) let defaultInstance = _StorageClass()
-
-    private init() {}
-
-    init(copying source: _StorageClass) {
-      _path = source._path
-      _options = source._options
-      _compression = source._compression
-      _connections = source._connections
-    }
-  }
-
-  fileprivate mutating func _uniqueStorage() -> _StorageClass {
-    if !isKnownUniquelyReferenced(&_storage) {
-      _storage = _StorageClass(copying: _storage)
-    }
-    return _storage
-  }
-
-  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    _ = _uniqueStorage()
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      while let fieldNumber = try decoder.nextFieldNumber() {
-        // The use of inline closures is to circumvent an issue where the compiler
-        // allocates stack space for every case branch when no optimizations are
-        // enabled. https://github.com/apple/swift-protobuf/issues/1034
-        switch fieldNumber {
-        case 1: try { try decoder.decodeSingularBytesField(value: &_storage._path) }()
-        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._options) }()
-        case 3: try { try decoder.decodeSingularEnumField(value: &_storage._compression) }()
-        case 20: try { try decoder.decodeSingularUInt32Field(value: &_storage._connections) }()
-        default: break
-        }
-      }
-    }
-  }
-
-  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every if/case branch local when no optimizations
-      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-      // https://github.com/apple/swift-protobuf/issues/1182
-      if !_storage._path.isEmpty {
-        try visitor.visitSingularBytesField(value: _storage._path, fieldNumber: 1)
-      }
-      try { if let v = _storage._options {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-      } }()
-      if _storage._compression != .auto {
-        try visitor.visitSingularEnumField(value: _storage._compression, fieldNumber: 3)
-      }
-      if _storage._connections != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._connections, fieldNumber: 20)
-      }
-    }
-    try unknownFields.traverse(visitor: &visitor)
-  }
-
-  package static func ==(lhs: WirePullTree, rhs: WirePullTree) -> Bool {
-    if lhs._storage !== rhs._storage {
-      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
-        let _storage = _args.0
-        let rhs_storage = _args.1
-        if _storage._path != rhs_storage._path {return false}
-        if _storage._options != rhs_storage._options {return false}
-        if _storage._compression != rhs_storage._compression {return false}
-        if _storage._connections != rhs_storage._connections {return false}
-        return true
-      }
-      if !storagesAreEqual {return false}
-    }
-    if lhs.unknownFields != rhs.unknownFields {return false}
-    return true
-  }
-}
-
-nonisolated extension WireTreeOptions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  package static let protoMessageName: String = _protobuf_package + ".TreeOptions"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}checksum\0\u{1}delete\0\u{3}max_delete\0\u{3}dry_run\0\u{1}report\0\u{1}filter\0\u{1}verify\0")
-
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
       // The use of inline closures is to circumvent an issue where the compiler
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularBoolField(value: &self.checksum) }()
-      case 2: try { try decoder.decodeSingularBoolField(value: &self.delete) }()
-      case 3: try { try decoder.decodeSingularUInt64Field(value: &self._maxDelete) }()
-      case 4: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
-      case 5: try { try decoder.decodeSingularBoolField(value: &self.report) }()
-      case 6: try { try decoder.decodeSingularMessageField(value: &self._filter) }()
-      case 7: try { try decoder.decodeSingularBoolField(value: &self.verify) }()
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.path) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._options) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.makeParents) }()
+      case 20: try { try decoder.decodeSingularUInt32Field(value: &self.connections) }()
       default: break
       }
     }
@@ -2391,38 +2273,215 @@ nonisolated extension WireTreeOptions: SwiftProtobuf.Message, SwiftProtobuf._Mes
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
     // https://github.com/apple/swift-protobuf/issues/1182
-    if self.checksum != false {
-      try visitor.visitSingularBoolField(value: self.checksum, fieldNumber: 1)
+    if !self.path.isEmpty {
+      try visitor.visitSingularBytesField(value: self.path, fieldNumber: 1)
     }
-    if self.delete != false {
-      try visitor.visitSingularBoolField(value: self.delete, fieldNumber: 2)
-    }
-    try { if let v = self._maxDelete {
-      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 3)
+    try { if let v = self._options {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
-    if self.dryRun != false {
-      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 4)
+    if self.makeParents != false {
+      try visitor.visitSingularBoolField(value: self.makeParents, fieldNumber: 3)
     }
-    if self.report != false {
-      try visitor.visitSingularBoolField(value: self.report, fieldNumber: 5)
+    if self.connections != 0 {
+      try visitor.visitSingularUInt32Field(value: self.connections, fieldNumber: 20)
     }
-    try { if let v = self._filter {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WirePushTree, rhs: WirePushTree) -> Bool {
+    if lhs.path != rhs.path {return false}
+    if lhs._options != rhs._options {return false}
+    if lhs.makeParents != rhs.makeParents {return false}
+    if lhs.connections != rhs.connections {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WirePullTree: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".PullTree"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}options\0\u{1}compression\0\u{2}\u{11}connections\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.path) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._options) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.compression) }()
+      case 20: try { try decoder.decodeSingularUInt32Field(value: &self.connections) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.path.isEmpty {
+      try visitor.visitSingularBytesField(value: self.path, fieldNumber: 1)
+    }
+    try { if let v = self._options {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
-    if self.verify != false {
-      try visitor.visitSingularBoolField(value: self.verify, fieldNumber: 7)
+    if self.compression != .auto {
+      try visitor.visitSingularEnumField(value: self.compression, fieldNumber: 3)
+    }
+    if self.connections != 0 {
+      try visitor.visitSingularUInt32Field(value: self.connections, fieldNumber: 20)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WirePullTree, rhs: WirePullTree) -> Bool {
+    if lhs.path != rhs.path {return false}
+    if lhs._options != rhs._options {return false}
+    if lhs.compression != rhs.compression {return false}
+    if lhs.connections != rhs.connections {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireTreeOptions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".TreeOptions"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}checksum\0\u{1}delete\0\u{3}max_delete\0\u{3}dry_run\0\u{1}report\0\u{1}filter\0\u{1}verify\0\u{3}no_owner\0\u{3}no_attributes\0\u{1}specials\0\u{3}numeric_ids\0")
+
+  fileprivate class _StorageClass {
+    var _checksum: Bool = false
+    var _delete: Bool = false
+    var _maxDelete: UInt64? = nil
+    var _dryRun: Bool = false
+    var _report: Bool = false
+    var _verify: Bool = false
+    var _filter: WireFilter? = nil
+    var _noOwner: Bool = false
+    var _noAttributes: Bool = false
+    var _specials: Bool = false
+    var _numericIds: Bool = false
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _checksum = source._checksum
+      _delete = source._delete
+      _maxDelete = source._maxDelete
+      _dryRun = source._dryRun
+      _report = source._report
+      _verify = source._verify
+      _filter = source._filter
+      _noOwner = source._noOwner
+      _noAttributes = source._noAttributes
+      _specials = source._specials
+      _numericIds = source._numericIds
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularBoolField(value: &_storage._checksum) }()
+        case 2: try { try decoder.decodeSingularBoolField(value: &_storage._delete) }()
+        case 3: try { try decoder.decodeSingularUInt64Field(value: &_storage._maxDelete) }()
+        case 4: try { try decoder.decodeSingularBoolField(value: &_storage._dryRun) }()
+        case 5: try { try decoder.decodeSingularBoolField(value: &_storage._report) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._filter) }()
+        case 7: try { try decoder.decodeSingularBoolField(value: &_storage._verify) }()
+        case 8: try { try decoder.decodeSingularBoolField(value: &_storage._noOwner) }()
+        case 9: try { try decoder.decodeSingularBoolField(value: &_storage._noAttributes) }()
+        case 10: try { try decoder.decodeSingularBoolField(value: &_storage._specials) }()
+        case 11: try { try decoder.decodeSingularBoolField(value: &_storage._numericIds) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._checksum != false {
+        try visitor.visitSingularBoolField(value: _storage._checksum, fieldNumber: 1)
+      }
+      if _storage._delete != false {
+        try visitor.visitSingularBoolField(value: _storage._delete, fieldNumber: 2)
+      }
+      try { if let v = _storage._maxDelete {
+        try visitor.visitSingularUInt64Field(value: v, fieldNumber: 3)
+      } }()
+      if _storage._dryRun != false {
+        try visitor.visitSingularBoolField(value: _storage._dryRun, fieldNumber: 4)
+      }
+      if _storage._report != false {
+        try visitor.visitSingularBoolField(value: _storage._report, fieldNumber: 5)
+      }
+      try { if let v = _storage._filter {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+      if _storage._verify != false {
+        try visitor.visitSingularBoolField(value: _storage._verify, fieldNumber: 7)
+      }
+      if _storage._noOwner != false {
+        try visitor.visitSingularBoolField(value: _storage._noOwner, fieldNumber: 8)
+      }
+      if _storage._noAttributes != false {
+        try visitor.visitSingularBoolField(value: _storage._noAttributes, fieldNumber: 9)
+      }
+      if _storage._specials != false {
+        try visitor.visitSingularBoolField(value: _storage._specials, fieldNumber: 10)
+      }
+      if _storage._numericIds != false {
+        try visitor.visitSingularBoolField(value: _storage._numericIds, fieldNumber: 11)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireTreeOptions, rhs: WireTreeOptions) -> Bool {
-    if lhs.checksum != rhs.checksum {return false}
-    if lhs.delete != rhs.delete {return false}
-    if lhs._maxDelete != rhs._maxDelete {return false}
-    if lhs.dryRun != rhs.dryRun {return false}
-    if lhs.report != rhs.report {return false}
-    if lhs.verify != rhs.verify {return false}
-    if lhs._filter != rhs._filter {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._checksum != rhs_storage._checksum {return false}
+        if _storage._delete != rhs_storage._delete {return false}
+        if _storage._maxDelete != rhs_storage._maxDelete {return false}
+        if _storage._dryRun != rhs_storage._dryRun {return false}
+        if _storage._report != rhs_storage._report {return false}
+        if _storage._verify != rhs_storage._verify {return false}
+        if _storage._filter != rhs_storage._filter {return false}
+        if _storage._noOwner != rhs_storage._noOwner {return false}
+        if _storage._noAttributes != rhs_storage._noAttributes {return false}
+        if _storage._specials != rhs_storage._specials {return false}
+        if _storage._numericIds != rhs_storage._numericIds {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3124,7 +3183,7 @@ nonisolated extension WireEnd: SwiftProtobuf.Message, SwiftProtobuf._MessageImpl
 
 nonisolated extension WireItems: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Items"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}names\0\u{3}name_lengths\0\u{1}modes\0\u{1}sizes\0\u{1}seconds\0\u{1}nanoseconds\0\u{1}notes\0\u{1}last\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}names\0\u{3}name_lengths\0\u{1}modes\0\u{1}sizes\0\u{1}seconds\0\u{1}nanoseconds\0\u{1}notes\0\u{1}last\0\u{1}users\0\u{1}groups\0\u{1}accounts\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3140,6 +3199,9 @@ nonisolated extension WireItems: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 6: try { try decoder.decodeRepeatedUInt32Field(value: &self.nanoseconds) }()
       case 7: try { try decoder.decodeRepeatedMessageField(value: &self.notes) }()
       case 8: try { try decoder.decodeSingularBoolField(value: &self.last) }()
+      case 9: try { try decoder.decodeRepeatedUInt32Field(value: &self.users) }()
+      case 10: try { try decoder.decodeRepeatedUInt32Field(value: &self.groups) }()
+      case 11: try { try decoder.decodeRepeatedMessageField(value: &self.accounts) }()
       default: break
       }
     }
@@ -3170,6 +3232,15 @@ nonisolated extension WireItems: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if self.last != false {
       try visitor.visitSingularBoolField(value: self.last, fieldNumber: 8)
     }
+    if !self.users.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.users, fieldNumber: 9)
+    }
+    if !self.groups.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.groups, fieldNumber: 10)
+    }
+    if !self.accounts.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.accounts, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3182,6 +3253,84 @@ nonisolated extension WireItems: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.nanoseconds != rhs.nanoseconds {return false}
     if lhs.notes != rhs.notes {return false}
     if lhs.last != rhs.last {return false}
+    if lhs.users != rhs.users {return false}
+    if lhs.groups != rhs.groups {return false}
+    if lhs.accounts != rhs.accounts {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireAccount: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Account"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{3}is_group\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.id) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.name) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.isGroup) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.id != 0 {
+      try visitor.visitSingularUInt32Field(value: self.id, fieldNumber: 1)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularBytesField(value: self.name, fieldNumber: 2)
+    }
+    if self.isGroup != false {
+      try visitor.visitSingularBoolField(value: self.isGroup, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireAccount, rhs: WireAccount) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.isGroup != rhs.isGroup {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireAttribute: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Attribute"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}value\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.value) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularBytesField(value: self.name, fieldNumber: 1)
+    }
+    if !self.value.isEmpty {
+      try visitor.visitSingularBytesField(value: self.value, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireAttribute, rhs: WireAttribute) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.value != rhs.value {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3189,7 +3338,7 @@ nonisolated extension WireItems: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
 
 nonisolated extension WireItemNote: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ItemNote"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}item\0\u{1}target\0\u{3}first_name\0\u{1}failure\0\u{3}left_out\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}item\0\u{1}target\0\u{3}first_name\0\u{1}failure\0\u{3}left_out\0\u{1}attributes\0\u{1}device\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3202,6 +3351,8 @@ nonisolated extension WireItemNote: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 3: try { try decoder.decodeSingularBytesField(value: &self.firstName) }()
       case 4: try { try decoder.decodeSingularMessageField(value: &self._failure) }()
       case 5: try { try decoder.decodeSingularBoolField(value: &self.leftOut) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.attributes) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.device) }()
       default: break
       }
     }
@@ -3227,6 +3378,12 @@ nonisolated extension WireItemNote: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.leftOut != false {
       try visitor.visitSingularBoolField(value: self.leftOut, fieldNumber: 5)
     }
+    if !self.attributes.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.attributes, fieldNumber: 6)
+    }
+    if self.device != 0 {
+      try visitor.visitSingularUInt64Field(value: self.device, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3236,6 +3393,8 @@ nonisolated extension WireItemNote: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.firstName != rhs.firstName {return false}
     if lhs._failure != rhs._failure {return false}
     if lhs.leftOut != rhs.leftOut {return false}
+    if lhs.attributes != rhs.attributes {return false}
+    if lhs.device != rhs.device {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

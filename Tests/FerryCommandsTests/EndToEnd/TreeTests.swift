@@ -207,6 +207,24 @@ import Testing
     }
 
     /// A file that something writes to all the time is named, whatever of it has come; the rest arrives.
+    /// A FIFO is no failure: it is named, and comes along when asked for.
+    @Test func specialFilesAreLeftOutUnlessAskedFor() async throws {
+        try await TestDaemon.with { daemon in
+            try self.source(daemon, ["f": "1"])
+            #expect(mkfifo(daemon.here + "/tree/pipe", 0o640) == 0)
+            let push = try await daemon.ferry("push", "-r", "tree", "nas:inbox/t")
+            #expect(push.status == 0 && push.errors.contains("left out tree/pipe"), "\(push.errors)")
+            let asked = try await daemon.ferry("push", "-r", "--specials", "tree", "nas:inbox/t")
+            #expect(asked.status == 0 && !asked.errors.contains("left out"), "\(asked.errors)")
+            #expect(try TreeFixture.differences(daemon.here + "/tree", daemon.share + "/t") == "")
+            let pull = try await daemon.ferry("pull", "-r", "--json", "nas:inbox/t", "back")
+            let skipped = try pull.events().first { $0["event"] as? String == "skipped" }
+            #expect(pull.status == 0 && skipped?["path"] as? String == "nas:inbox/t/pipe", "\(pull.errors)")
+            #expect(try await daemon.ferry("pull", "-r", "--specials", "nas:inbox/t", "back").status == 0)
+            #expect(try TreeFixture.differences(daemon.here + "/tree", daemon.here + "/back") == "")
+        }
+    }
+
     @Test func aFileThatGrowsAllTheTimeIsNamed() async throws {
         try await TestDaemon.with { daemon in
             TreeFixture.write(try daemon.place("tree/log"), [UInt8](repeating: 1, count: 40 << 20))

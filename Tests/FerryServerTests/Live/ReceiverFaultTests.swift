@@ -59,8 +59,8 @@ import Testing
         return switch past {
         case .nothing: all.union(space).union(direction == .push ? [.mkdirat] : [])
         case .similar: all.union(space).union(direction == .push ? [.readlinkat] : [])
-        // What cannot be read of what a cut transfer left is sent again.
-        case .cut: all.union(space).union([.ftruncate])
+        // What cannot be read of what a cut transfer left is sent again; here that has its mode already.
+        case .cut: all.union(space).union([.ftruncate]).subtracting([.fchmod])
         // A pull that cannot look at what is there fetches it.
         case .same: direction == .push ? [.openat2, .fstat, .fchmod, .fsync] : [.openat2, .fchmod, .fsync]
         }

@@ -233,10 +233,15 @@ import Testing
         let scratch = try TreeScratch()
         try scratch.write("source/tool", "#!/bin/sh")
         #expect(chmod(scratch.source + "/tool", 0o6755) == 0)
-        let pair = try TreePair(scratch.source, scratch.target)
-        try pair.run(&generator)
-        let attributes = try FileManager.default.attributesOfItem(atPath: scratch.target + "/tool")
-        #expect(attributes[.posixPermissions] as? Int == 0o755)
+        for (isDaemon, isPrivileged) in [(true, true), (true, false), (false, false)] {
+            var options = TreeReceiver.Options()
+            options.metadata.isDaemon = isDaemon
+            options.metadata.isPrivileged = isPrivileged
+            let pair = try TreePair(scratch.source, scratch.target, options: options)
+            try pair.run(&generator)
+            let attributes = try FileManager.default.attributesOfItem(atPath: scratch.target + "/tool")
+            #expect(attributes[.posixPermissions] as? Int == 0o755)
+        }
     }
 
     /// A block that holds something else than its names say ends the transfer, and nothing of it appears.

@@ -28,6 +28,7 @@ final class TreePair {
     private final class Failures: @unchecked Sendable {
         var paths: [String] = []
         var changes: [TreeChange] = []
+        var skipped: [String] = []
     }
 
     init(
@@ -36,6 +37,7 @@ final class TreePair {
         options: TreeReceiver.Options = TreeReceiver.Options(),
         limits: FrameLimits = FrameLimits(),
         filter: TreeFilter = TreeFilter(),
+        sourceMetadata: MetadataPolicy? = nil,
         sourceCalls: SystemCalls = .real,
         targetCalls: SystemCalls = .real
     ) throws {
@@ -45,6 +47,7 @@ final class TreePair {
                 failures.paths.append("\(Escaping.escape(path)): \(error.code.rawValue)")
             }
             if case .changed(let change) = event { failures.changes.append(change) }
+            if case .skipped(let path) = event { failures.skipped.append(Escaping.escape(path)) }
         }
         self.sender = TreeSender(
             TreeWalk(
@@ -53,7 +56,8 @@ final class TreePair {
                 tellsLeftOut: options.deletes
             ),
             compression: .auto,
-            limits: limits
+            limits: limits,
+            metadata: sourceMetadata ?? options.metadata
         )
         self.receiver = TreeReceiver(
             try RootDirectory(path: target, calls: targetCalls).openTree(.root),
@@ -65,6 +69,9 @@ final class TreePair {
 
     /// What could not be transferred: path and reason, sorted.
     var failedPaths: [String] { self.failures.paths.sorted() }
+
+    /// What was left out because of its kind, sorted.
+    var skipped: [String] { self.failures.skipped.sorted() }
 
     /// What was reported, sorted.
     var changes: [String] {

@@ -5,6 +5,7 @@ import FerryTransfer
 enum ChangeText {
     private static let names: [(TreeChange.Reasons, String)] = [
         (.kind, "kind"), (.size, "size"), (.time, "time"), (.content, "content"), (.target, "target"), (.mode, "mode"),
+        (.owner, "owner"), (.attributes, "attributes"),
     ]
 
     static func reasons(_ change: TreeChange) -> [String] {

@@ -58,6 +58,15 @@ package struct JSONLines: Reporter {
         try self.output(JSONLine.encode(event))
     }
 
+    package func skipped(_ label: TransferLabel) {
+        // Whether this can be written is seen with what follows.
+        try? self.output(
+            JSONLine.encode(
+                SkippedEvent(event: "skipped", path: label.remote, local: Escaping.escape(label.local))
+            )
+        )
+    }
+
     package func failed(_ label: TransferLabel?, _ error: FerryError) {
         self.error(FailureText.line(label, error, self.messages))
         // Standard output may be what failed; standard error has the reason then.
@@ -108,6 +117,12 @@ package struct JSONLines: Reporter {
         let reasons: [String]
         let bytes: UInt64
         let directory: Bool
+    }
+
+    private struct SkippedEvent: Encodable {
+        let event: String
+        let path: String
+        let local: String
     }
 
     private struct SummaryEvent: Encodable {

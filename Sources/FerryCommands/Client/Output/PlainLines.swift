@@ -18,6 +18,8 @@ package struct PlainLines: Reporter {
         self.write(FileText.line(label, summary, seconds: seconds))
     }
 
+    package func skipped(_ label: TransferLabel) { self.write(SkippedText.line(label)) }
+
     package func failed(_ label: TransferLabel?, _ error: FerryError) {
         self.write(FailureText.line(label, error, self.messages))
     }
@@ -41,6 +43,8 @@ package struct QuietLines: Reporter {
     }
 
     package func finished(_ label: TransferLabel, _ summary: TransferSummary, seconds: Double) throws(FerryError) {}
+
+    package func skipped(_ label: TransferLabel) {}
 
     package func failed(_ label: TransferLabel?, _ error: FerryError) {
         self.write(FailureText.line(label, error, self.messages))

@@ -120,6 +120,13 @@ package final class ProgressLine: Reporter {
         try StandardOutput.write(line: ChangeText.line(change, isVerification: isVerification))
     }
 
+    package func skipped(_ label: TransferLabel) {
+        self.state.withLock { state in
+            self.erase(&state)
+            self.write(SkippedText.line(label) + "\n")
+        }
+    }
+
     package func failedInside(_ label: TransferLabel, _ error: FerryError) {
         self.state.withLock { state in
             self.erase(&state)

@@ -95,6 +95,8 @@ package protocol Reporter: Sendable {
     ///   - isVerification: whether the two sides are only compared.
     /// - Throws: what standard output says.
     func changed(_ change: TreeChange, isVerification: Bool) throws(FerryError)
+    /// A FIFO, a socket or a device node in a tree was left out, for nobody asked for those.
+    func skipped(_ label: TransferLabel)
     /// Something in a tree failed; the rest of the tree goes on.
     func failedInside(_ label: TransferLabel, _ error: FerryError)
     /// The job ends.
@@ -132,6 +134,13 @@ enum FailureText {
         var named = error
         named.message = "\(label.source): \(error.message)"
         return named
+    }
+}
+
+/// What was left out, in words.
+enum SkippedText {
+    static func line(_ label: TransferLabel) -> String {
+        "left out \(label.source): no file, directory or link; `--specials` takes FIFOs and device nodes"
     }
 }
 

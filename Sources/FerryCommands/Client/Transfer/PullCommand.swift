@@ -29,6 +29,7 @@ struct PullCommand: AsyncParsableCommand {
 
     @OptionGroup var options: TransferOptions
     @OptionGroup var filters: FilterOptions
+    @OptionGroup var metadata: MetadataOptions
 
     @Flag(name: .shortAndLong, help: "Fetch directories with all that is in them.")
     var recursive = false
@@ -43,7 +44,7 @@ struct PullCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await self.options.running(self.filters) { servers in
+        try await self.options.running(self.filters, self.metadata) { servers in
             let target: LocalPath?
             switch try Operand(self.operands[self.operands.count - 1]) {
             case .stream: target = nil

@@ -32,6 +32,7 @@ struct PushCommand: AsyncParsableCommand {
 
     @OptionGroup var options: TransferOptions
     @OptionGroup var filters: FilterOptions
+    @OptionGroup var metadata: MetadataOptions
 
     @Flag(name: .shortAndLong, help: "Send directories with all that is in them.")
     var recursive = false
@@ -51,7 +52,7 @@ struct PushCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await self.options.running(self.filters) { servers in
+        try await self.options.running(self.filters, self.metadata) { servers in
             let (sources, target) = try self.parse()
             let trees = self.recursive ? Self.directories(sources) : []
             if !trees.isEmpty { return try Self.plan(sources, trees, target) }

@@ -24,6 +24,7 @@ struct SyncCommand: AsyncParsableCommand {
 
     @OptionGroup var options: TransferOptions
     @OptionGroup var filters: FilterOptions
+    @OptionGroup var metadata: MetadataOptions
 
     @Flag(help: "Remove from the target what is not in the source. What a filter leaves out stays.")
     var delete = false
@@ -48,7 +49,7 @@ struct SyncCommand: AsyncParsableCommand {
         wishes.maxDelete = self.maxDelete
         wishes.isDryRun = self.dryRun
         wishes.reports = self.dryRun || self.options.output.verbose
-        try await self.options.running(trees: wishes, self.filters) { _ in
+        try await self.options.running(trees: wishes, self.filters, self.metadata) { _ in
             switch (try Operand(self.operands[0]), try Operand(self.operands[1])) {
             case (.local(let source), .remote(let target)):
                 return [PushTreeTransfer(source: source, target: target, makeParents: false)]

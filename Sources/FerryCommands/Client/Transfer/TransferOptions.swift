@@ -42,16 +42,19 @@ struct TransferOptions: ParsableArguments {
     /// - Parameters:
     ///   - trees: how trees are transferred.
     ///   - filters: which part of them.
+    ///   - metadata: what of them besides their content.
     ///   - plan: what to move; asked for once signals are taken care of.
     /// - Throws: the status, unless all is done.
     func running(
         trees: TreeWishes = TreeWishes(),
         _ filters: FilterOptions? = nil,
+        _ metadata: MetadataOptions? = nil,
         _ plan: (Servers) async throws -> [any Transfer]
     ) async throws {
         try await self.output.running {
             var trees = trees
             if let filters { trees.filter = try filters.wire() }
+            if let metadata { trees.metadata = metadata.policy }
             let reporter = self.output.reporter
             let interruption = try Interruption(self.output.messages)
             _ = try interruption.guarding({ reporter }, cleanup: { $0.interrupted() })

@@ -87,6 +87,7 @@ struct PullTreeTransfer: Transfer {
         options.isDryRun = context.trees.isDryRun
         options.reports = context.trees.reports
         options.filter = try TreeFilter(context.trees.filter)
+        options.metadata = context.trees.metadata
         try FilterOptions.check(context.trees.filter)
         let shown = ShownChanges(context)
         let (target, events, isDryRun) = (self.target, self.events(context.reporter, shown), context.trees.isDryRun)
@@ -170,6 +171,7 @@ extension Transfer {
             case .progressed(let summary): reporter.progressed(summary)
             case .failed(let path, let error): reporter.failedInside(label.inside(path), error)
             case .changed(let change): shown.show(change)
+            case .skipped(let path): reporter.skipped(label.inside(path))
             }
         }
     }
@@ -187,6 +189,10 @@ extension TransferContext {
         options.dryRun = self.trees.isDryRun
         options.report = self.trees.reports
         options.verify = self.trees.verifies
+        options.noOwner = !self.trees.metadata.owners
+        options.noAttributes = !self.trees.metadata.attributes
+        options.numericIds = self.trees.metadata.isNumeric
+        options.specials = self.trees.metadata.specials
         if isFiltered { options.filter = self.trees.filter }
         return options
     }

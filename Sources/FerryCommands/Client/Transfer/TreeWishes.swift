@@ -1,3 +1,4 @@
+import FerryFiles
 import FerryWire
 
 /// How a command wants trees to be transferred.
@@ -10,4 +11,5 @@ struct TreeWishes: Sendable {
     var verifies = false
     /// Whether each change is shown.
     var reports = false
+    var metadata = MetadataPolicy()
 }

@@ -1,0 +1,76 @@
+import FerryErrors
+import FerryFiles
+
+// Files that have come whole, or never will.
+extension TreeContent {
+    mutating func destination(of file: IncomingFile) throws(FerryError) -> TreeDestination {
+        if let destination = file.destination { return destination }
+        try file.directory.willChange()
+        let partial = try file.directory.directory.createPartial(file.name, owner: self.owner)
+        let destination = TreeDestination(partial, willWrite: self.willWrite, count: self.openFiles)
+        file.destination = destination
+        return destination
+    }
+
+    mutating func finishIfComplete(_ file: IncomingFile) throws(FerryError) {
+        guard file.isComplete, !file.isSettled else { return }
+        file.isSettled = true
+        if file.isGivenUp {
+            guard file.successor == nil else { return }
+            return self.settle(file)
+        }
+        guard !file.isVerified else { return self.verified(file) }
+        do throws(FerryError) {
+            let destination = try self.destination(of: file)
+            let failure = try destination.partial.seal(
+                size: Int64(clamping: file.named),
+                file.metadata,
+                modified: file.modified,
+                inherits: file.directory.inherits
+            )
+            // The file itself is whole.
+            if let failure { self.failures.append((file.path, failure)) }
+            file.releaseSources()
+            file.destination = nil
+            let subject = TreeBatch.Subject(directory: file.directory, path: file.path)
+            if file.replacesDirectory {
+                self.replacements.add(destination.partial, file.metadata, subject)
+            } else {
+                self.batch.add(.file(destination.partial, file.metadata, path: file.path), subject, bytes: file.named)
+            }
+            self.advance()
+        } catch {
+            self.giveUp(file, error)
+            guard !error.endsTree else { throw error }
+            self.settle(file)
+        }
+    }
+
+    mutating func verified(_ file: IncomingFile) {
+        file.here = nil
+        if file.differs || file.named != file.listedSize {
+            self.changes.append(TreeChange(path: file.path, kind: .changed, reasons: .content, size: file.named))
+        }
+        self.settle(file)
+    }
+
+    mutating func settle(_ file: IncomingFile) {
+        self.advance()
+        file.directory.pending -= 1
+        self.finishIfComplete(file.directory)
+    }
+
+    /// A file fails: the others go on, unless they would fail as well.
+    mutating func fail(_ file: IncomingFile, _ error: FerryError) throws(FerryError) {
+        guard !error.endsTree else { throw error }
+        self.giveUp(file, error)
+    }
+
+    mutating func giveUp(_ file: IncomingFile, _ error: FerryError) {
+        if !file.isGivenUp {
+            self.failures.append((file.path, error))
+            self.batch.failed(file.path)
+        }
+        file.discard()
+    }
+}
