@@ -15,8 +15,9 @@ enum Piece {
 
 /// The sending side's names, wants and blocks: what every transfer does with chunks, wherever they come from.
 struct ContentSender {
-    /// Bytes read and not yet sent or found to be had; half as much again for each joined connection. Enough to keep reading while decisions travel; more would
-    /// leave the cache (DESIGN.md, measured: 16 MiB in flight ran at a third of the speed of 4 MiB).
+    /// Bytes read and not yet sent or found to be had; half as many again for each joined connection. Enough to keep
+    /// reading while decisions travel; more would leave the cache (DESIGN.md, measured: 16 MiB in flight ran at a third
+    /// of the speed of 4 MiB).
     private static let holdLimit = 8 << 20
     /// Bytes of segments between the oldest chunk held and the one read last. Each chunk keeps its whole segment in
     /// memory, so that few wanted ones among many that are had would otherwise hold many times their own bytes.
