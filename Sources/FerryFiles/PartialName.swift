@@ -76,15 +76,16 @@ enum PartialName {
     /// O_NONBLOCK and O_NOFOLLOW: without waiting for, or going through, whatever lies there.
     private static let flags = UInt64(O_RDWR | O_NONBLOCK | O_NOCTTY) | ferry_o_nofollow
 
-    /// Takes the lock of an open partial file.
+    /// Takes the lock of an open partial file, of any user's where it is only to be removed.
     private static func lock(
         _ file: Int32,
         _ name: [CChar],
         _ directory: Int32,
-        _ calls: SystemCalls
+        _ calls: SystemCalls,
+        ofAnybody: Bool = false
     ) throws(Errno) -> Holder {
         let info = try calls.info(file)
-        guard info.kind == .file, info.isOurs, self.lock(file) else { return .taken }
+        guard info.kind == .file, info.isOurs || ofAnybody, self.lock(file) else { return .taken }
         // Between opening and locking a sweep, or the transfer that had it, may have removed or renamed it.
         guard let there = try self.info(name, ifStill: file, directory, calls) else { return .gone }
         return there.links == 1 ? .ours(there.size) : .taken
@@ -166,7 +167,9 @@ enum PartialName {
                 flags: UInt64(O_RDONLY | O_NONBLOCK | O_NOCTTY) | ferry_o_nofollow,
                 resolve: .beneathWithoutLinks
             )
-            guard case .ours = try self.lock(file.raw, name, directory, calls) else { return false }
+            // One that was killed when it had just been given away is nobody else's to remove.
+            let isFree = try self.lock(file.raw, name, directory, calls, ofAnybody: geteuid() == 0)
+            guard case .ours = isFree else { return false }
             try calls.unlinkat(directory, name)
             return true
         } catch {

@@ -123,7 +123,7 @@ package final class TreeSender {
             case .end:
                 self.batch.appendEnd()
                 self.told.append(.other)
-            case .entry(let entry): self.tell(entry)
+            case .entry(let entry): try self.tell(entry)
             case .pause: hasPaused = true
             }
             if hasPaused { break }
@@ -133,11 +133,15 @@ package final class TreeSender {
         return true
     }
 
-    private func tell(_ entry: TreeEntry) {
+    private func tell(_ entry: TreeEntry) throws(FerryError) {
         var entry = entry
         var told = ToldMetadata(posixMode: entry.info.posixMode)
         if entry.failure == nil, !entry.isLeftOut || entry.opened != nil {
-            do throws(FerryError) { told = try self.metadata.metadata(of: entry) } catch { entry.failure = error }
+            do throws(FerryError) { told = try self.metadata.metadata(of: entry) } catch {
+                // Without its top there is no tree.
+                guard !entry.name.isEmpty else { throw error }
+                entry.failure = error
+            }
         }
         // Of whatever kind it is on disk: a file may stand for a device.
         let isSpecial = !(told.isFile || told.isDirectory || told.isLink)
