@@ -34,7 +34,7 @@ package final class FileTable {
         for hash in [self.hash(size, modified, name), self.hash(size, modified, nil)] {
             if self.slots.taken >= self.slots.capacity / 2 {
                 let larger = try Slots(capacity: self.slots.capacity * 4, beside: self.directory)
-                try self.slots.forEach { hash, place throws(FerryError) in
+                try self.slots.all { hash, place throws(FerryError) in
                     try larger.insert(hash, place, unlessThere: Self.mostFound)
                 }
                 self.slots = larger
@@ -128,7 +128,7 @@ private final class Slots {
         }
     }
 
-    func forEach(_ visit: (UInt64, UInt64) throws(FerryError) -> Void) throws(FerryError) {
+    func all(_ visit: (UInt64, UInt64) throws(FerryError) -> Void) throws(FerryError) {
         var slot: UInt64 = 0
         while slot < self.capacity {
             let slots = try self.read(slot, 4096)

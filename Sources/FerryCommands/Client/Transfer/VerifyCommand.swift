@@ -1,6 +1,7 @@
 import ArgumentParser
 import FerryClient
 import FerryErrors
+import FerryFiles
 
 /// `ferry verify`.
 struct VerifyCommand: AsyncParsableCommand {
