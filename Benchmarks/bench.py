@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import connections
 import data
 import trees
 from measure import clear, end, median, out_of_the_way, rate, run
@@ -336,6 +337,7 @@ ROWS = {
     "eight-clients": eight_clients,
     "resume": resume,
     **trees.ROWS,
+    **connections.ROWS,
     "memory": memory,
     "idle": idle,
     "help": help_text,

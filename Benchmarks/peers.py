@@ -127,12 +127,14 @@ class Nginx:
 
 
 class Ferry:
-    """ferryd with fresh state, and ferry logged in to it."""
+    """ferryd with fresh state, and ferry logged in to it: on loopback, or at both ends of a link."""
 
     name = "ferry"
 
-    def __init__(self, folder: Path, binaries: Path):
+    def __init__(self, folder: Path, binaries: Path, link=None):
         self.binaries = binaries
+        self.host = link.far_address if link else "127.0.0.1"
+        self.far, self.near = (link.far, link.near) if link else ([], [])
         self.served = folder / "served"
         self.served.mkdir(parents=True, exist_ok=True)
         self.state = folder / "state"
@@ -142,7 +144,7 @@ class Ferry:
         self.daemon = self.start()
         self._ferryd("share", "add", "served", self.served)
         link = self._ferryd(
-            *"user add bench --grant served=read,write --host 127.0.0.1 --port".split(), self.port
+            *"user add bench --grant served=read,write --host".split(), self.host, "--port", self.port
         ).output
         self._ferry("login", "--name", "bench", input_text=link)
 
@@ -154,7 +156,7 @@ class Ferry:
             notifications.bind(address)
             notifications.settimeout(30)
             daemon = subprocess.Popen(
-                [self.binaries / "ferryd", "serve", "--state", self.state, "--listen", f"127.0.0.1:{self.port}"],
+                [*self.far, self.binaries / "ferryd", "serve", "--state", self.state, "--listen", f"{self.host}:{self.port}"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -177,19 +179,19 @@ class Ferry:
         with open(os.memfd_create("input"), "w+", encoding="utf-8") as file:
             file.write(input_text)
             file.seek(0)
-            return run([self.binaries / "ferry", *words], env=self.environment, stdin=file)
+            return run([*self.near, self.binaries / "ferry", *words], env=self.environment, stdin=file)
 
     def push(self, source: Path, name: str, *options: str) -> Run:
         """Sends a file."""
         return self._ferry("push", "--json", *options, source, f"bench:served/{name}")
 
-    def push_tree(self, source: Path, name: str) -> Run:
+    def push_tree(self, source: Path, name: str, *options: str) -> Run:
         """Sends a directory with all that is in it."""
-        return self._ferry("push", "-r", "--json", source, f"bench:served/{name}")
+        return self._ferry("push", "-r", "--json", *options, source, f"bench:served/{name}")
 
-    def pull_tree(self, name: str, target: Path) -> Run:
+    def pull_tree(self, name: str, target: Path, *options: str) -> Run:
         """Fetches a directory."""
-        return self._ferry("pull", "-r", "--json", f"bench:served/{name}", target)
+        return self._ferry("pull", "-r", "--json", *options, f"bench:served/{name}", target)
 
     def push_twice(self, source: Path, name: str) -> Run:
         """Sends a file, kills the client when half of it is there, and sends it again."""
@@ -214,9 +216,9 @@ class Ferry:
         lines = re.findall(r" connection closed .*", text)
         return sum(int(count) for line in lines for count in re.findall(rf" (?:{directions})=(\d+)", line))
 
-    def pull(self, name: str, target: Path) -> Run:
+    def pull(self, name: str, target: Path, *options: str) -> Run:
         """Fetches a file."""
-        return self._ferry("pull", "--json", f"bench:served/{name}", target)
+        return self._ferry("pull", "--json", *options, f"bench:served/{name}", target)
 
     @staticmethod
     def wire_bytes(done: Run) -> int:

@@ -38,10 +38,29 @@ package protocol FrameOperation: AnyObject {
     var canBeRefused: Bool { get }
     /// What it did so far.
     var summary: TransferSummary { get }
+    /// What further connections may join; nil if there is nothing to be carried, or not yet.
+    var joinable: (any JoinableTransfer)? { get }
     /// The operation will not go on; it lets go of what it holds and leaves nothing half.
     ///
     /// - Parameter error: why.
     func abandoned(_ error: FerryError)
+}
+
+extension FrameOperation {
+    package var joinable: (any JoinableTransfer)? { nil }
+}
+
+/// A transfer the blocks of which travel on further connections, too. They are numbered from 1, in the order of their
+/// tickets; all calls are made as those of ``FrameOperation`` are.
+package protocol JoinableTransfer: AnyObject {
+    /// A connection carries blocks from now on.
+    func joined(_ number: Int, sink: any FrameSink)
+    /// Takes a frame that came on a joined connection.
+    ///
+    /// - Throws: `.violation` for what such a connection does not carry, and what the frame is refused for.
+    func received(_ frame: Frame, from number: Int, sink: any FrameSink) throws(FerryError)
+    /// A joined connection is gone; all frames that came there were told.
+    func lost(_ number: Int)
 }
 
 /// What a finished transfer did.

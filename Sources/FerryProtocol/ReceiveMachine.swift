@@ -41,6 +41,13 @@ package struct ReceiveMachine {
         case resent
     }
 
+    /// What came on a joined connection.
+    private struct Joined {
+        var blocks: UInt64 = 0
+        /// Its blocks are sent again: what still comes from there comes twice.
+        var isLost = false
+    }
+
     private struct Want {
         let length: Int
         /// One place for each time that it was wanted, in the order of the file.
@@ -61,6 +68,7 @@ package struct ReceiveMachine {
     private var known: [ChunkID: UInt64] = [:]
     private var knownBefore: [ChunkID: UInt64] = [:]
     private var uncredited = 0
+    private var joined: [Int: Joined] = [:]
     /// Bytes that the recipe names so far.
     package private(set) var size: UInt64 = 0
 
@@ -140,17 +148,24 @@ package struct ReceiveMachine {
     /// - Parameters:
     ///   - block: which chunks the payload holds.
     ///   - payload: its length in bytes.
-    /// - Returns: the chunks in the order of the payload, with their places.
+    ///   - connection: the joined one that it came on, or 0.
+    /// - Returns: the chunks in the order of the payload, with their places; none if the block came before.
     /// - Throws: `.violation` for a chunk that is not wanted or has another length, `.limit` past the window.
-    package mutating func blockReceived(_ block: WireBlock, payload: Int) throws(FerryError) -> [Delivery] {
+    package mutating func blockReceived(
+        _ block: WireBlock,
+        payload: Int,
+        from connection: Int = 0
+    ) throws(FerryError) -> [Delivery] {
         let ids = try ChunkID.unpack(block.ids)
         guard !ids.isEmpty, ids.count == block.lengths.count, payload > 0 else {
             throw FerryError(.violation, "a block of \(payload) bytes holds \(ids.count) chunks")
         }
-        self.uncredited += payload
+        // What comes on a joined connection is credited at once.
+        if connection == 0 { self.uncredited += payload }
         guard self.uncredited <= max(self.limits.blockWindow, self.limits.payload) else {
             throw FerryError(.limit, "more than \(self.limits.blockWindow) bytes are in flight")
         }
+        guard try self.isNew(block, from: connection) else { return [] }
         var deliveries: [Delivery] = []
         deliveries.reserveCapacity(ids.count)
         var total = 0
@@ -168,6 +183,24 @@ package struct ReceiveMachine {
             deliveries.append(Delivery(id: id, length: want.length, offset: offset))
         }
         return deliveries
+    }
+
+    /// Whether the block did not come before. One that is sent again says which it was on the connection that was lost; of
+    /// such a connection it is known how many blocks came, and from then on nothing more counts.
+    private mutating func isNew(_ block: WireBlock, from connection: Int) throws(FerryError) -> Bool {
+        let lost = Int(block.lostConnection)
+        guard connection == 0 else {
+            guard lost == 0 else { throw FerryError(.violation, "a block is sent again on a joined connection") }
+            guard self.joined[connection]?.isLost != true else { return false }
+            self.joined[connection, default: Joined()].blocks += 1
+            return true
+        }
+        guard lost > 0 else { return true }
+        guard lost <= WireConstants.joinLimit, block.lostBlock > 0 else {
+            throw FerryError(.violation, "a block is sent again that was not sent")
+        }
+        self.joined[lost, default: Joined()].isLost = true
+        return block.lostBlock > self.joined[lost]?.blocks ?? 0
     }
 
     /// Notes that a chunk is in the file, so that its repeats are copied from there.

@@ -57,6 +57,10 @@ package struct SendMachine {
         self.outstandingBytes += payload
     }
 
+    /// Notes that blocks with this many chunks have come to their end on a joined connection: what is sent there may be
+    /// overtaken by names, so that the names of its chunks are outstanding until then.
+    package mutating func blocksArrived(chunks: Int) { self.outstandingNames -= chunks }
+
     /// Notes that the recipe was completed.
     package mutating func endSent(digest: ChunkID, size: UInt64) {
         self.state = .ended(digest: digest, size: size)

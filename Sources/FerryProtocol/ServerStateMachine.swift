@@ -1,5 +1,6 @@
 package import FerryErrors
 package import FerryWire
+package import FoundationEssentials
 import NIOCore
 
 /// What a client may ask for; one at a time on a connection.
@@ -21,11 +22,13 @@ package struct ServerStateMachine {
         case awaitingHello
         /// Can transition to: ready, closed.
         case authenticating
-        /// Can transition to: operating, closed.
+        /// Can transition to: operating, joined, closed.
         case ready
         /// Can transition to: ready, operating, closed. `next` came before this side knew that the operation was over:
         /// a client may ask again as soon as it has sent or received Finished.
         case operating(next: Request?)
+        /// Carries blocks of another connection's transfer. Can transition to: ready, where it was refused, and closed.
+        case joined
         case closed
     }
 
@@ -34,7 +37,9 @@ package struct ServerStateMachine {
         case authenticate(WireHello, FrameLimits)
         /// Start this request, and call ``operationEnded()`` once it is answered.
         case start(Request)
-        /// Give the frame to the running operation.
+        /// Let the connection join the transfer of this ticket, or call ``joinRefused()``.
+        case join(Data)
+        /// Give the frame to the running operation, or to the transfer that was joined.
         case forward(Frame)
         /// Nothing to do now.
         case discard
@@ -45,7 +50,12 @@ package struct ServerStateMachine {
     package init() {}
 
     /// True while a request is being worked on.
-    package var isOperating: Bool { if case .operating = self.state { true } else { false } }
+    package var isOperating: Bool {
+        switch self.state {
+        case .operating, .joined: true
+        case .awaitingHello, .authenticating, .ready, .closed: false
+        }
+    }
 
     /// True once nothing that arrives matters any more.
     package var isClosed: Bool { if case .closed = self.state { true } else { false } }
@@ -77,6 +87,10 @@ package struct ServerStateMachine {
         case .authenticating:
             throw FerryError(.violation, "a frame came before the hello was answered")
         case .ready:
+            if case .join(let join) = frame.body, frame.payload.readableBytes == 0 {
+                self.state = .joined
+                return .join(join.ticket)
+            }
             let request = try Self.request(frame)
             self.state = .operating(next: nil)
             return .start(request)
@@ -87,6 +101,12 @@ package struct ServerStateMachine {
             }
             self.state = .operating(next: request)
             return .discard
+        case .joined:
+            if case .join = frame.body { throw FerryError(.violation, "a connection joins twice") }
+            guard Self.requestBody(frame) == nil else {
+                throw FerryError(.violation, "a request came on a connection that has joined a transfer")
+            }
+            return .forward(frame)
         case .closed:
             return .discard
         }
@@ -111,13 +131,16 @@ package struct ServerStateMachine {
         return next
     }
 
+    /// The ticket is not good: the client may go on with another request.
+    package mutating func joinRefused() { if case .joined = self.state { self.state = .ready } }
+
     /// The connection is gone or about to end.
     package mutating func closed() { self.state = .closed }
 
     private var hasGreeted: Bool {
         switch self.state {
         case .awaitingHello, .closed: false
-        case .authenticating, .ready, .operating: true
+        case .authenticating, .ready, .operating, .joined: true
         }
     }
 

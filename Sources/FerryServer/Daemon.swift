@@ -203,6 +203,7 @@ package struct Daemon: Service {
             penalties: Penalties(first: self.settings.firstPenalty, most: self.settings.longestPenalty),
             budget: MemoryBudget(total: self.settings.limits.memory),
             roots: ShareRoots(reserve: UInt64(self.settings.limits.reserve)),
+            tickets: Tickets(limit: self.settings.limits.connectionsPerTransfer),
             limits: self.settings.frameLimits,
             deadlines: self.settings.deadlines,
             agent: self.agent,

@@ -18,6 +18,7 @@ package final class Services: Sendable {
     let budget: MemoryBudget
     let roots: ShareRoots
     let claims = PushClaims()
+    let tickets: Tickets
     let rates: UserRates
     private let closed = Atomic(0)
     private let forNew: Mutex<(limits: FrameLimits, deadlines: ConnectionDeadlines)>
@@ -40,6 +41,7 @@ package final class Services: Sendable {
         penalties: Penalties,
         budget: MemoryBudget,
         roots: ShareRoots,
+        tickets: Tickets,
         limits: FrameLimits,
         deadlines: ConnectionDeadlines,
         agent: String,
@@ -52,6 +54,7 @@ package final class Services: Sendable {
         self.penalties = penalties
         self.budget = budget
         self.roots = roots
+        self.tickets = tickets
         self.rates = UserRates(catalog: catalog)
         self.forNew = Mutex((limits, deadlines))
         self.agent = agent
@@ -73,6 +76,7 @@ package final class Services: Sendable {
         self.sessions.setCaps(settings.caps)
         self.penalties.set(first: settings.firstPenalty, most: settings.longestPenalty)
         self.budget.setTotal(settings.limits.memory)
+        self.tickets.setLimit(settings.limits.connectionsPerTransfer)
         self.roots.setReserve(UInt64(settings.limits.reserve))
         self.forNew.withLock { $0 = (settings.frameLimits, settings.deadlines) }
     }

@@ -46,7 +46,7 @@ struct BlockBuilder {
     }
 
     /// Takes the next `count` chunks out and makes their frame.
-    mutating func build(count: Int, length: Int, sink: any FrameSink) -> Frame {
+    mutating func build(count: Int, length: Int, sinks: [any FrameSink]) -> Frame {
         let chunks = Array(self.wanted.prefix(count))
         self.wanted.removeFirst(count)
         let ready = self.wantedBytes
@@ -55,7 +55,7 @@ struct BlockBuilder {
         var codec = WireBlock.Codec.stored
         var payload = raw
         let effort = unsafe raw.withUnsafeReadableBytes { bytes in
-            unsafe self.compression.effort(for: bytes, ready: ready, sink: sink)
+            unsafe self.compression.effort(for: bytes, ready: ready, sinks: sinks)
         }
         if let effort, let compressed = self.compress(raw, effort) {
             codec = .zlib

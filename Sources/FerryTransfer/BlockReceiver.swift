@@ -14,7 +14,8 @@ final class BlockReceiver {
     private let decompressor = BlockDecompressor()
     /// Where compressed blocks are inflated; allocated once.
     private var scratch = ByteBuffer()
-    /// Consumed and not yet credited: credit returns in steps, so that it costs few frames.
+    /// Consumed and not yet credited on the first connection: credit returns in steps, so that it costs few frames. On a joined
+    /// one it returns at once, for what is not credited counts as lost with it.
     private var uncredited = 0
     private let limits: FrameLimits
     private let window: (@Sendable () -> Int)?
@@ -43,6 +44,7 @@ final class BlockReceiver {
     /// - Parameters:
     ///   - block: which chunks the payload holds.
     ///   - payload: stored or compressed.
+    ///   - connection: the joined one that it came on, or 0.
     ///   - sink: gets credit.
     ///   - write: takes the verified bytes of chunks that are neighbours, and the place of the first.
     /// - Returns: bytes of the chunks.
@@ -50,10 +52,23 @@ final class BlockReceiver {
     func blockReceived(
         _ block: WireBlock,
         _ payload: ByteBuffer,
+        from connection: Int,
         sink: any FrameSink,
         write: (UnsafeRawBufferPointer, UInt64) throws(FerryError) -> Void
     ) throws(FerryError) -> Int {
-        let deliveries = try self.machine.blockReceived(block, payload: payload.readableBytes)
+        let count = payload.readableBytes
+        let deliveries = try self.machine.blockReceived(block, payload: count, from: connection)
+        if !deliveries.isEmpty { unsafe try self.take(deliveries, block, payload, write) }
+        if connection > 0 { sink.send(.credit(count)) } else { self.credit(count, sink) }
+        return deliveries.reduce(0) { $0 + $1.length }
+    }
+
+    private func take(
+        _ deliveries: [ReceiveMachine.Delivery],
+        _ block: WireBlock,
+        _ payload: ByteBuffer,
+        _ write: (UnsafeRawBufferPointer, UInt64) throws(FerryError) -> Void
+    ) throws(FerryError) {
         let length = deliveries.reduce(0) { $0 + $1.length }
         let raw: ByteBuffer
         switch block.codec {
@@ -72,13 +87,15 @@ final class BlockReceiver {
         }
         unsafe try Self.verifyAndWrite(deliveries, raw, write)
         for delivery in deliveries { self.machine.chunkWritten(delivery.id, at: delivery.offset) }
-        self.uncredited += payload.readableBytes
+    }
+
+    private func credit(_ consumed: Int, _ sink: any FrameSink) {
+        self.uncredited += consumed
         let credit = self.limits.credit(for: self.uncredited, window: self.window?() ?? self.limits.blockWindow)
-        guard credit > 0 else { return length }
+        guard credit > 0 else { return }
         self.machine.credited(credit)
         sink.send(.credit(credit))
         self.uncredited -= credit
-        return length
     }
 
     private func inflate(_ payload: ByteBuffer, length: Int) throws(FerryError) -> ByteBuffer {

@@ -36,16 +36,17 @@ package enum Compression: String, CaseIterable, Sendable {
     /// - Parameters:
     ///   - raw: the block.
     ///   - ready: bytes that are wanted and not yet sent, this block included.
-    ///   - sink: the connection, with its own queue.
+    ///   - sinks: the connections of the transfer, with their own queues.
     /// - Returns: how to compress it, or nil.
-    package func effort(for raw: UnsafeRawBufferPointer, ready: Int, sink: any FrameSink) -> Effort? {
+    package func effort(for raw: UnsafeRawBufferPointer, ready: Int, sinks: [any FrameSink]) -> Effort? {
         switch self {
         case .off: return nil
         case .fast: return unsafe CompressibilityProbe.looksCompressible(raw) ? .fast : nil
         case .best: return unsafe CompressibilityProbe.looksCompressible(raw) ? .best : nil
         case .auto:
-            guard sink.queuedBytes >= Self.blockLength, ready >= raw.count else { return nil }
-            guard let rate = sink.drainRate, rate < Self.compressionPays else { return nil }
+            guard sinks.reduce(0, { $0 + $1.queuedBytes }) >= Self.blockLength, ready >= raw.count else { return nil }
+            let rates = sinks.compactMap(\.drainRate)
+            guard !rates.isEmpty, rates.reduce(0, +) < Self.compressionPays else { return nil }
             return unsafe CompressibilityProbe.looksCompressible(raw) ? .fast : nil
         }
     }

@@ -53,14 +53,7 @@ package final class FileReceiver {
         case .names(let names) where frame.payload.readableBytes == 0 && names.ends.isEmpty && names.notes.isEmpty:
             let named = try self.blocks.machine.namesReceived(names)
             try self.assembly.append(named, average: names.average, sink: sink)
-        case .block(let block):
-            let destination = self.assembly.destination
-            let length = unsafe try self.blocks.blockReceived(block, frame.payload, sink: sink) {
-                bytes,
-                offset throws(FerryError) in unsafe try destination.write(bytes, at: offset)
-            }
-            self.summary.bytes += UInt64(length)
-            self.summary.wireBytes += UInt64(frame.payload.readableBytes)
+        case .block(let block): try self.blockReceived(block, frame.payload, from: 0, sink)
         case .end(let end) where frame.payload.readableBytes == 0:
             let digest = try self.blocks.machine.endReceived(end)
             let size = self.blocks.machine.size
@@ -73,6 +66,21 @@ package final class FileReceiver {
             throw FerryError(.violation, "the sender of a file sent something that is not part of a transfer")
         }
         self.onProgress?(self.summary)
+    }
+
+    private func blockReceived(
+        _ block: WireBlock,
+        _ payload: ByteBuffer,
+        from connection: Int,
+        _ sink: any FrameSink
+    ) throws(FerryError) {
+        let destination = self.assembly.destination
+        let length = unsafe try self.blocks.blockReceived(block, payload, from: connection, sink: sink) {
+            bytes,
+            offset throws(FerryError) in unsafe try destination.write(bytes, at: offset)
+        }
+        self.summary.bytes += UInt64(length)
+        self.summary.wireBytes += UInt64(payload.readableBytes)
     }
 
     /// Decides names, about a MiB of the file at a time.
@@ -114,6 +122,28 @@ package final class FileReceiver {
     package func abandoned(_ error: FerryError) {
         self.assembly.stop()
         self.assembly.destination.abandon(keeping: error.keepsPartialFiles)
+    }
+}
+
+extension FileReceiver: JoinableTransfer {
+    package func joined(_ number: Int, sink: any FrameSink) {}
+
+    package func received(_ frame: Frame, from number: Int, sink: any FrameSink) throws(FerryError) {
+        guard case .block(let block) = frame.body else { throw .notJoined }
+        // What was sent again may still come where it was sent first.
+        guard !self.isFinished else { return }
+        try BlockReceiver.checkAnswers(sink)
+        try self.blockReceived(block, frame.payload, from: number, sink)
+        self.onProgress?(self.summary)
+    }
+
+    package func lost(_ number: Int) {}
+}
+
+extension FerryError {
+    /// The sender sent something that a joined connection does not carry.
+    static var notJoined: FerryError {
+        FerryError(.violation, "the sender sent something that a joined connection does not carry")
     }
 }
 

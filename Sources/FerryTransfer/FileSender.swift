@@ -83,3 +83,13 @@ package final class FileSender {
         return .waiting
     }
 }
+
+extension FileSender: JoinableTransfer {
+    package func joined(_ number: Int, sink: any FrameSink) { self.content.joined(number, sink: sink) }
+
+    package func received(_ frame: Frame, from number: Int, sink: any FrameSink) throws(FerryError) {
+        try self.content.received(frame, from: number)
+    }
+
+    package func lost(_ number: Int) { self.content.lost(number) }
+}

@@ -8,15 +8,27 @@ import Synchronization
 /// Runs one ``FrameOperation`` on a thread pool, a piece at a time and never concurrently with itself, whenever
 /// frames have arrived, the connection has drained, or work elsewhere is done. No thread waits for the peer.
 package final class OperationRunner: Sendable {
-    /// Bytes of unprocessed frames at which reading from the socket pauses: the block window and some headers.
+    /// Bytes of unprocessed frames, for each connection, at which reading from the sockets pauses: the block window and some
+    /// headers.
     private static let pauseAbove = 6 << 20
     /// Pieces after which others get the thread: some 30 ms.
     private static let turn = 16
 
+    /// What the operation is to be told, in order.
+    private enum Event {
+        case frame(Frame)
+        case joined(Int, FrameConnection)
+        case joinedFrame(Frame, Int, FrameConnection)
+        case lost(Int)
+    }
+
     private struct Inbox {
-        var frames: [Frame] = []
+        var events: [Event] = []
         var bytes = 0
-        var isPaused = false
+        /// Connections on which reading pauses.
+        var paused: [FrameConnection] = []
+        /// What to tell the joined connections when the operation is over.
+        var joined: [Int: @Sendable () -> Void] = [:]
         var isScheduled = false
         var isAgain = false
         /// What it needs has not been granted: it may be cancelled, and nothing else.
@@ -71,18 +83,60 @@ package final class OperationRunner: Sendable {
     package func deliver(_ frame: Frame) -> Bool {
         let isHeld = self.inbox.withLock { $0.isHeld && !$0.isDone }
         guard !isHeld else { return false }
-        let pause = self.inbox.withLock { inbox in
-            guard !inbox.isDone else { return false }
-            inbox.frames.append(frame)
-            inbox.bytes += frame.weight
-            guard inbox.bytes > Self.pauseAbove, !inbox.isPaused else { return false }
-            inbox.isPaused = true
-            return true
-        }
-        if pause { self.connection.setReading(false) }
-        self.wake()
+        self.deliver(.frame(frame), frame, on: self.connection)
         return true
     }
+
+    private func deliver(_ event: Event, _ frame: Frame, on connection: FrameConnection) {
+        let pause = self.inbox.withLock { inbox in
+            guard !inbox.isDone else { return false }
+            inbox.events.append(event)
+            inbox.bytes += frame.weight
+            guard inbox.bytes > Self.pauseAbove * (1 + inbox.joined.count),
+                !inbox.paused.contains(where: { $0 === connection })
+            else { return false }
+            inbox.paused.append(connection)
+            return true
+        }
+        if pause { connection.setReading(false) }
+        self.wake()
+    }
+
+    // MARK: Joined connections
+
+    /// A further connection joins the operation. This and what follows is called on that connection's event loop.
+    ///
+    /// - Parameters:
+    ///   - number: of its ticket, from 1.
+    ///   - connection: carries blocks from now on.
+    ///   - ended: called once when the operation is over, on any thread; not after ``lost(_:)``.
+    /// - Returns: false if the operation is over.
+    package func join(_ number: Int, _ connection: FrameConnection, ended: @escaping @Sendable () -> Void) -> Bool {
+        let isOver = self.inbox.withLock { inbox in
+            guard !inbox.isDone else { return true }
+            inbox.joined[number] = ended
+            inbox.events.append(.joined(number, connection))
+            return false
+        }
+        self.wake()
+        return !isOver
+    }
+
+    /// A frame arrived on a connection that has joined.
+    package func deliver(_ frame: Frame, from number: Int, on connection: FrameConnection) {
+        self.deliver(.joinedFrame(frame, number, connection), frame, on: connection)
+    }
+
+    /// A connection that had joined is gone.
+    package func lost(_ number: Int) {
+        self.inbox.withLock { inbox in
+            guard inbox.joined.removeValue(forKey: number) != nil else { return }
+            inbox.events.append(.lost(number))
+        }
+        self.wake()
+    }
+
+    // MARK: Running
 
     /// Has the operation proceed: at the start, and whenever the connection has drained or work elsewhere is done.
     package func wake() { self.wake(cancellation: nil) }
@@ -111,26 +165,26 @@ package final class OperationRunner: Sendable {
 
     private func run() {
         for _ in 0..<Self.turn {
-            let (frames, resume, cancellation, isHeld) = self.inbox.withLock { inbox in
+            let (events, paused, cancellation, isHeld) = self.inbox.withLock { inbox in
                 defer {
-                    inbox.frames = []
+                    inbox.events = []
                     inbox.bytes = 0
-                    inbox.isPaused = false
+                    inbox.paused = []
                     inbox.isAgain = false
                 }
-                return (inbox.frames, inbox.isPaused, inbox.cancellation, inbox.isHeld)
+                return (inbox.events, inbox.paused, inbox.cancellation, inbox.isHeld)
             }
-            if let cancellation, frames.isEmpty || isHeld { return self.end(cancellation, canGoOn: false) }
-            if resume { self.connection.setReading(true) }
+            for connection in paused { connection.setReading(true) }
+            if let cancellation, events.isEmpty || isHeld { return self.end(cancellation, canGoOn: false) }
             do throws(FerryError) {
-                let progress = try self.step(frames)
+                let progress = try self.step(events)
                 switch progress {
                 case .finished: return self.end(nil, canGoOn: true)
                 case .more: continue
                 case .waiting where cancellation != nil, .working where cancellation != nil: continue
                 case .waiting, .working:
                     let mayRest = self.inbox.withLock { inbox in
-                        guard !inbox.isAgain, inbox.frames.isEmpty else { return false }
+                        guard !inbox.isAgain, inbox.events.isEmpty else { return false }
                         inbox.isScheduled = false
                         inbox.restingSince = progress == .waiting ? .now() : nil
                         return true
@@ -144,10 +198,10 @@ package final class OperationRunner: Sendable {
         self.schedule()
     }
 
-    private func step(_ frames: [Frame]) throws(FerryError) -> Progress {
+    private func step(_ events: [Event]) throws(FerryError) -> Progress {
         let result = self.operation.withLock { operation -> Result<Progress, FerryError> in
             do throws(FerryError) {
-                for frame in frames { try operation.received(frame, sink: self.connection) }
+                for event in events { try self.tell(event, &operation) }
                 return .success(try operation.proceed(sink: self.connection))
             } catch {
                 return .failure(error)
@@ -156,22 +210,33 @@ package final class OperationRunner: Sendable {
         return try result.get()
     }
 
+    private func tell(_ event: Event, _ operation: inout any FrameOperation) throws(FerryError) {
+        switch event {
+        case .frame(let frame): try operation.received(frame, sink: self.connection)
+        case .joined(let number, let connection): operation.joinable?.joined(number, sink: connection)
+        case .joinedFrame(let frame, let number, let connection):
+            try operation.joinable?.received(frame, from: number, sink: connection)
+        case .lost(let number): operation.joinable?.lost(number)
+        }
+    }
+
     /// Called once, by whoever was scheduled: nothing can run the operation at the same time or afterwards.
     private func end(_ error: FerryError?, canGoOn: Bool) {
-        let isPaused = self.inbox.withLock { inbox in
+        let (paused, joined) = self.inbox.withLock { inbox in
             inbox.isDone = true
-            inbox.frames = []
-            defer { inbox.isPaused = false }
-            return inbox.isPaused
+            inbox.events = []
+            defer { (inbox.paused, inbox.joined) = ([], [:]) }
+            return (inbox.paused, inbox.joined)
         }
         // Frames that came too late are dropped, but what follows them must be read.
-        if isPaused { self.connection.setReading(true) }
+        for connection in paused { connection.setReading(true) }
         let outcome = self.operation.withLock { operation -> Outcome in
             guard let error else { return .finished(operation.summary) }
             let isRefusal = canGoOn && operation.canBeRefused
             operation.abandoned(error)
             return isRefusal ? .refused(error) : .failed(error, operation.summary)
         }
+        for ended in joined.values { ended() }
         self.completion(outcome)
     }
 

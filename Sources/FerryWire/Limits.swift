@@ -26,6 +26,10 @@ package enum WireConstants {
     package static let namesPerFrame = 1024
     /// Things of a tree that are told and undecided, or needed and not ended.
     package static let itemWindow = 4096
+    /// Further connections that may join one transfer.
+    package static let joinLimit = 64
+    /// Names this in a hello who knows how connections join a transfer.
+    package static let joinFeature = "join"
     /// Default TCP port.
     package static let defaultPort = 7717
 }

@@ -78,6 +78,41 @@ import Testing
         #expect(finished > 100)
     }
 
+    /// The same with frames that come on joined connections, and blocks that come once more.
+    @Test func joinedConnectionsChangeNothingOfThat() throws {
+        let scripts = try [Self.transfer, ["names", "block-again", "block-zlib", "names-again", "end"]].map {
+            try Script($0)
+        }
+        var finished = 0
+        try Script.run(10_000) { generator in
+            let destination = WatchedDestination(announced: 76, isRandomAccess: true)
+            let receiver = FileReceiver(destination: destination, announcedSize: 76, limits: FrameLimits())
+            let sink = Sink()
+            var taken: [Frame] = []
+            do {
+                for frame in scripts[generator.below(2)].damaged(&generator) {
+                    let isJoined = if case .block = frame.body { generator.oneIn(2) } else { generator.oneIn(40) }
+                    if isJoined {
+                        try receiver.received(frame, from: 1 + generator.below(2), sink: sink)
+                    } else {
+                        try receiver.received(frame, sink: sink)
+                    }
+                    if generator.oneIn(10) { receiver.lost(1) }
+                    _ = try receiver.proceed(sink: sink)
+                    taken.append(frame)
+                }
+            } catch let error as FerryError {
+                try error.judge()
+            }
+            try hold(destination.offence == nil, destination.offence ?? "")
+            try hold((destination.committed != nil) == receiver.isFinished, "it is finished without a file")
+            guard let content = destination.committed else { return }
+            finished += 1
+            try Self.judge(content, try Self.recipe(taken))
+        }
+        #expect(finished > 100)
+    }
+
     /// The same at the client, with the daemon's first answer in front.
     @Test func aPullCommitsWhatTheRecipeNamesOrNothing() throws {
         let script = try Script(["ready"] + Self.transfer)

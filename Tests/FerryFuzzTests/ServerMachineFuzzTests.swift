@@ -7,7 +7,7 @@ import Testing
 /// Frames in any order for the daemon's state machine.
 @Suite struct ServerMachineFuzzTests {
     @Test func nothingStartsBeforeTheLoginAndOneThingAtATime() throws {
-        let script = try Script(["hello", "push", "names", "block-stored", "end", "pull", "list", "keep-alive"])
+        let script = try Script(["hello", "push", "names", "block-stored", "end", "pull", "join", "list", "keep-alive"])
         var started = 0
         try Script.run(20_000) { generator in
             var machine = ServerStateMachine()
@@ -28,6 +28,9 @@ import Testing
                         try hold(hasLoggedIn && !isRunning && !isClosed, "a request starts out of turn")
                         isRunning = true
                         started += 1
+                    case .join:
+                        try hold(hasLoggedIn && !isRunning && !isClosed, "a connection joins out of turn")
+                        machine.joinRefused()
                     case .forward:
                         try hold(isRunning && !isClosed, "a frame is forwarded to nobody")
                     case .discard: break

@@ -183,6 +183,59 @@ import Testing
         #expect(!machine.isOperating)
     }
 
+    // MARK: Joining
+
+    private static func joined() throws -> ServerStateMachine {
+        var machine = try self.ready()
+        _ = try machine.received(.join(Data([1])))
+        return machine
+    }
+
+    @Test func aTicketIsHandedOut() throws {
+        var machine = try Self.ready()
+        guard case .join(Data([1, 2])) = try machine.received(.join(Data([1, 2]))) else {
+            Issue.record("the connection does not join")
+            return
+        }
+        #expect(machine.isOperating)
+        guard case .forward(.credit(1)) = try machine.received(.credit(1)) else {
+            Issue.record("the frame is not forwarded")
+            return
+        }
+    }
+
+    @Test(arguments: requests + [.join(Data())]) func whoHasJoinedAsksForNothingElse(_ frame: Frame) throws {
+        var machine = try Self.joined()
+        expectFailure(.violation) { _ = try machine.received(frame) }
+    }
+
+    @Test(arguments: requests) func afterARefusalAnythingMayBeAskedFor(_ frame: Frame) throws {
+        var machine = try Self.joined()
+        machine.joinRefused()
+        guard case .start = try machine.received(frame) else {
+            Issue.record("the request does not start")
+            return
+        }
+        // Too late to be refused.
+        machine.joinRefused()
+        #expect(machine.isOperating)
+    }
+
+    @Test func aTicketWithAPayloadOrInTheMidstOfARequest() throws {
+        var frame = Frame.join(Data([1]))
+        var busy = try Self.operating()
+        // The operation that runs refuses it.
+        guard case .forward = try busy.received(frame) else {
+            Issue.record("the frame is not forwarded")
+            return
+        }
+        frame.payload = ByteBuffer(bytes: [1])
+        var machine = try Self.ready()
+        expectFailure(.violation) { _ = try machine.received(frame) }
+        var anonymous = ServerStateMachine()
+        expectFailure(.violation) { _ = try anonymous.received(.join(Data([1]))) }
+    }
+
     // MARK: The end
 
     @Test func aFailureOfTheClientEndsTheConnectionWithItsReason() throws {

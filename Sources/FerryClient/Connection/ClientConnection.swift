@@ -3,6 +3,7 @@ import FerryFiles
 package import FerryProtocol
 package import FerryTransport
 package import FerryWire
+import FoundationEssentials
 package import NIOCore
 package import NIOPosix
 import NIOSSL
@@ -13,7 +14,10 @@ package final class ClientConnection: FrameReceiver {
     private enum State {
         case connecting(EventLoopPromise<Void>)
         case ready
-        case operating(OperationRunner, EventLoopPromise<TransferSummary>)
+        case operating(OperationRunner, EventLoopPromise<TransferSummary>, FurtherConnections?)
+        /// Asks to carry blocks of another connection's transfer, with the number of its ticket.
+        case joining(OperationRunner, Int, EventLoopPromise<Void>)
+        case joined(OperationRunner, Int)
         case closed(FerryError)
     }
 
@@ -26,11 +30,20 @@ package final class ClientConnection: FrameReceiver {
     private let welcome = Mutex(WireWelcome())
     /// How the daemon is named in messages.
     private let name: String
+    /// Makes another one like this.
+    private let another: @Sendable () async throws -> ClientConnection
 
-    private init(connection: FrameConnection, pool: NIOThreadPool, name: String, ready: EventLoopPromise<Void>) {
+    private init(
+        connection: FrameConnection,
+        pool: NIOThreadPool,
+        name: String,
+        ready: EventLoopPromise<Void>,
+        another: @escaping @Sendable () async throws -> ClientConnection
+    ) {
         self.connection = connection
         self.pool = pool
         self.name = name
+        self.another = another
         self.state = Mutex(.connecting(ready))
     }
 
@@ -48,6 +61,14 @@ package final class ClientConnection: FrameReceiver {
     /// What the daemon is ready to receive; read after ``connect(to:agent:group:pool:limiter:deadlines:)``.
     package func peerLimits() throws(FerryError) -> FrameLimits {
         try FrameLimits(peer: self.welcome.withLock { $0.limits })
+    }
+
+    /// How many further connections may join a transfer on this one.
+    ///
+    /// - Parameter wished: how many the user would like.
+    /// - Returns: none where the daemon does not know how.
+    package func further(_ wished: Int) -> Int {
+        self.welcome.withLock { $0.features.contains(WireConstants.joinFeature) } ? wished : 0
     }
 
     /// Connects, checks the pin and logs in.
@@ -72,6 +93,16 @@ package final class ClientConnection: FrameReceiver {
         let loop = group.next()
         // One for each address that is tried: where a name has several, attempts overlap, and one of them wins.
         let attempts = Mutex<[ObjectIdentifier: (client: ClientConnection, ready: EventLoopPromise<Void>)]>([:])
+        let another: @Sendable () async throws -> ClientConnection = {
+            try await Self.connect(
+                to: login,
+                agent: agent,
+                group: group,
+                pool: pool,
+                limiter: limiter,
+                deadlines: deadlines
+            )
+        }
         let tls = try login.isPlain ? nil : TLSContexts.client()
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(deadlines.handshake)
@@ -85,7 +116,13 @@ package final class ClientConnection: FrameReceiver {
                     let connection = FrameConnection(channel: channel)
                     if let limiter { connection.limit(by: limiter) }
                     let ready = loop.makePromise(of: Void.self)
-                    let client = ClientConnection(connection: connection, pool: pool, name: login.address, ready: ready)
+                    let client = ClientConnection(
+                        connection: connection,
+                        pool: pool,
+                        name: login.address,
+                        ready: ready,
+                        another: another
+                    )
                     attempts.withLock { $0[ObjectIdentifier(channel)] = (client, ready) }
                     try channel.pipeline.syncOperations.addHandler(
                         FrameHandler(
@@ -108,17 +145,40 @@ package final class ClientConnection: FrameReceiver {
         guard let (client, ready) = winner else {
             throw FerryError(.internalError, "a connection was made without its handlers")
         }
-        client.connection.send(.hello(token: login.secret, features: [], limits: FrameLimits(), agent: agent))
+        let features = [WireConstants.joinFeature]
+        client.connection.send(.hello(token: login.secret, features: features, limits: FrameLimits(), agent: agent))
         try await ready.futureResult.get()
         return client
     }
 
     /// Runs one operation to its end.
     ///
-    /// - Parameter operation: used by nobody else from here on.
+    /// - Parameters:
+    ///   - operation: used by nobody else from here on.
+    ///   - further: connections that join it, as many as the operation asks the daemon for.
+    ///   - onJoin: told each of these sessions' id, or why one did not join; on any thread.
     /// - Returns: What it did.
     /// - Throws: what it fails with; afterwards ``isOpen`` tells whether the connection can go on.
-    package func perform(_ operation: sending any FrameOperation) async throws -> TransferSummary {
+    package func perform(
+        _ operation: sending any FrameOperation,
+        further: Int = 0,
+        onJoin: @escaping @Sendable (Result<String, FerryError>) -> Void = { _ in }
+    ) async throws -> TransferSummary {
+        let others = further > 0 ? FurtherConnections(further, connect: self.another, report: onJoin) : nil
+        let outcome: Result<TransferSummary, any Error>
+        do {
+            outcome = .success(try await self.perform(operation, others))
+        } catch {
+            outcome = .failure(error)
+        }
+        await others?.close()
+        return try outcome.get()
+    }
+
+    private func perform(
+        _ operation: sending any FrameOperation,
+        _ others: FurtherConnections?
+    ) async throws -> TransferSummary {
         let done = self.connection.channel.eventLoop.makePromise(of: TransferSummary.self)
         let runner = OperationRunner(operation: operation, connection: self.connection, pool: self.pool) { outcome in
             self.ended(outcome, done)
@@ -126,11 +186,11 @@ package final class ClientConnection: FrameReceiver {
         let failure = self.state.withLock { state -> FerryError? in
             switch state {
             case .ready:
-                state = .operating(runner, done)
+                state = .operating(runner, done, others)
                 return nil
             case .closed(let error):
                 return error
-            case .connecting, .operating:
+            case .connecting, .operating, .joining, .joined:
                 return FerryError(.internalError, "a second operation was started on a connection")
             }
         }
@@ -145,6 +205,29 @@ package final class ClientConnection: FrameReceiver {
         } onCancel: {
             runner.cancel(FerryError(.cancelled, "cancelled"))
         }
+    }
+
+    /// Joins the transfer of another connection.
+    ///
+    /// - Parameters:
+    ///   - ticket: from the daemon.
+    ///   - number: of the ticket, from 1.
+    ///   - runner: the transfer's.
+    /// - Throws: what the daemon refuses with, and what ends the connection.
+    func join(_ ticket: Data, as number: Int, of runner: OperationRunner) async throws {
+        let done = self.connection.channel.eventLoop.makePromise(of: Void.self)
+        let failure = self.state.withLock { state -> FerryError? in
+            if case .closed(let error) = state { return error }
+            state = .joining(runner, number, done)
+            return nil
+        }
+        if let failure {
+            done.fail(failure)
+        } else {
+            self.connection.setPhase(.busy)
+            self.connection.send(.join(ticket))
+        }
+        try await done.futureResult.get()
     }
 
     /// Closes the connection; the daemon keeps nothing half.
@@ -176,14 +259,23 @@ package final class ClientConnection: FrameReceiver {
     package func frameReceived(_ frame: Frame) {
         switch self.state.withLock({ $0 }) {
         case .connecting(let ready): self.answered(frame, ready)
-        case .operating(let runner, _): runner.deliver(frame)
+        case .operating(let runner, _, let others):
+            runner.deliver(frame)
+            if case .ready(let ready) = frame.body { others?.join(ready, runner) }
+        case .joining(let runner, let number, let done): self.joined(frame, runner, number, done)
+        case .joined(let runner, let number):
+            if case .failure = frame.body { return self.connectionFailed(frame) }
+            runner.deliver(frame, from: number, on: self.connection)
         case .ready: self.connectionFailed(frame)
         case .closed: break
         }
     }
 
     package func sinkDrained() {
-        if case .operating(let runner, _) = self.state.withLock({ $0 }) { runner.wake() }
+        switch self.state.withLock({ $0 }) {
+        case .operating(let runner, _, _), .joined(let runner, _): runner.wake()
+        case .connecting, .ready, .joining, .closed: break
+        }
     }
 
     package func connectionFailed(_ error: FerryError) { self.connectionClosed(error) }
@@ -204,12 +296,22 @@ package final class ClientConnection: FrameReceiver {
         }
         switch before {
         case .connecting(let ready): ready.fail(reason)
-        case .operating(let runner, let done):
+        case .operating(let runner, let done, _):
             runner.cancel(reason)
             // Reading a terminal or a pipe cannot be interrupted; whoever waits is told all the same.
             self.connection.channel.eventLoop.scheduleTask(in: Self.patience) { done.fail(reason) }
+        case .joining(_, _, let done): done.fail(reason)
+        case .joined(let runner, let number): runner.lost(number)
         case .ready, .closed: break
         }
+    }
+
+    private func joined(_ frame: Frame, _ runner: OperationRunner, _ number: Int, _ done: EventLoopPromise<Void>) {
+        guard case .ready = frame.body, frame.payload.readableBytes == 0 else { return self.connectionFailed(frame) }
+        self.state.withLock { $0 = .joined(runner, number) }
+        let connection = self.connection
+        if !runner.join(number, connection, ended: { connection.close() }) { connection.close() }
+        done.succeed()
     }
 
     private func answered(_ frame: Frame, _ ready: EventLoopPromise<Void>) {
@@ -231,7 +333,7 @@ package final class ClientConnection: FrameReceiver {
         }
     }
 
-    /// Between operations only the daemon's reason for ending may arrive.
+    /// Where no operation runs only the daemon's reason for ending may arrive.
     private func connectionFailed(_ frame: Frame) {
         if case .failure(let failure) = frame.body {
             self.giveUp(FerryError(peer: failure))

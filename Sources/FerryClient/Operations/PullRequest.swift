@@ -44,24 +44,28 @@ package final class PullRequest: FrameOperation {
     private let old: Old?
     private let makeDestination: MakeDestination
     private let onProgress: (@Sendable (TransferSummary) -> Void)?
+    private let connections: Int
     private var state = State.new
 
     /// - Parameters:
     ///   - path: share, slash and path.
     ///   - compression: what the daemon is asked for.
     ///   - old: the version that is here already, if there is one: what it holds need not travel.
+    ///   - connections: further ones that are to join.
     ///   - onProgress: told after each block and decision.
     ///   - makeDestination: called once, when the daemon is ready to send.
     package init(
         path: Data,
         compression: Compression,
         old: Old? = nil,
+        connections: Int = 0,
         onProgress: (@Sendable (TransferSummary) -> Void)?,
         makeDestination: @escaping MakeDestination
     ) {
         self.path = path
         self.compression = compression
         self.old = old
+        self.connections = connections
         self.onProgress = onProgress
         self.makeDestination = makeDestination
     }
@@ -82,6 +86,10 @@ package final class PullRequest: FrameOperation {
         }
     }
     private var isReady = false
+
+    package var joinable: (any JoinableTransfer)? {
+        if case .receiving(let receiver) = self.state { receiver } else { nil }
+    }
 
     package func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
         switch (frame.body, self.state) {
@@ -134,7 +142,15 @@ package final class PullRequest: FrameOperation {
         case .new:
             let old = self.old.map { (WireMetadata($0.file.info), UInt64(clamping: $0.file.info.size)) }
             let skips = self.old?.skipsUnchanged ?? false
-            sink.send(.pull(path: self.path, compression: self.compression.wire, old: old, skipUnchanged: skips))
+            sink.send(
+                .pull(
+                    path: self.path,
+                    compression: self.compression.wire,
+                    old: old,
+                    skipUnchanged: skips,
+                    connections: self.connections
+                )
+            )
             self.state = .asked
             return .waiting
         case .receiving(let receiver): return try receiver.proceed(sink: sink)

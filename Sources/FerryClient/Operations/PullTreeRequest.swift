@@ -19,22 +19,26 @@ package final class PullTreeRequest: FrameOperation {
     private let options: WireTreeOptions
     private let compression: Compression
     private let makeReceiver: MakeReceiver
+    private let connections: Int
     private var state = State.new
 
     /// - Parameters:
     ///   - path: share, slash and path of the tree's top.
     ///   - options: how the trees are compared.
     ///   - compression: what the daemon is asked for.
+    ///   - connections: further ones that are to join.
     ///   - makeReceiver: called once, when the daemon is ready to send.
     package init(
         path: Data,
         options: WireTreeOptions,
         compression: Compression,
+        connections: Int = 0,
         makeReceiver: @escaping MakeReceiver
     ) {
         self.path = path
         self.options = options
         self.compression = compression
+        self.connections = connections
         self.makeReceiver = makeReceiver
     }
 
@@ -43,6 +47,10 @@ package final class PullTreeRequest: FrameOperation {
     }
 
     package var canBeRefused: Bool { if case .receiving = self.state { false } else { true } }
+
+    package var joinable: (any JoinableTransfer)? {
+        if case .receiving(let receiver) = self.state { receiver } else { nil }
+    }
 
     package func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
         switch (frame.body, self.state) {
@@ -57,7 +65,12 @@ package final class PullTreeRequest: FrameOperation {
         switch self.state {
         case .new:
             sink.send(
-                .pullTree(path: self.path, options: self.options, compression: self.compression.wire)
+                .pullTree(
+                    path: self.path,
+                    options: self.options,
+                    compression: self.compression.wire,
+                    connections: self.connections
+                )
             )
             self.state = .asked
             return .waiting

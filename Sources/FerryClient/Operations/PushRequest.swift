@@ -15,6 +15,8 @@ package final class PushRequest: FrameOperation {
         /// Whether nothing moves if the file in place has the same size and time of modification.
         package var skipsUnchanged = false
         package var compression = Compression.auto
+        /// Further ones that are to join.
+        package var connections = 0
         /// Whether the plain SHA-256 is computed too.
         package var wantsSHA256 = false
 
@@ -78,6 +80,10 @@ package final class PushRequest: FrameOperation {
         }
     }
 
+    package var joinable: (any JoinableTransfer)? {
+        if case .sending(let sender) = self.state { sender } else { nil }
+    }
+
     package func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
         switch (frame.body, self.state) {
         // A daemon that is about to end says so right behind its confirmation, which counts.
@@ -121,7 +127,8 @@ package final class PushRequest: FrameOperation {
                     metadata: self.metadata,
                     size: self.size,
                     makeParents: self.options.makeParents,
-                    skipUnchanged: self.options.skipsUnchanged
+                    skipUnchanged: self.options.skipsUnchanged,
+                    connections: self.options.connections
                 )
             )
             self.state = .asked

@@ -20,6 +20,7 @@ package final class PushTreeRequest: FrameOperation {
     private let compression: Compression
     private let limits: FrameLimits
     private let onEvent: TreeEvents
+    private let connections: Int
     private var state = State.new
 
     /// - Parameters:
@@ -28,6 +29,7 @@ package final class PushTreeRequest: FrameOperation {
     ///   - options: how the trees are compared.
     ///   - makeParents: whether missing directories above it are made.
     ///   - compression: of the blocks.
+    ///   - connections: further ones that are to join.
     ///   - limits: what the daemon announced.
     ///   - onEvent: told what happens to which file.
     package init(
@@ -36,6 +38,7 @@ package final class PushTreeRequest: FrameOperation {
         options: WireTreeOptions,
         makeParents: Bool,
         compression: Compression,
+        connections: Int = 0,
         limits: FrameLimits,
         onEvent: @escaping TreeEvents
     ) {
@@ -44,6 +47,7 @@ package final class PushTreeRequest: FrameOperation {
         self.options = options
         self.makeParents = makeParents
         self.compression = compression
+        self.connections = connections
         self.limits = limits
         self.onEvent = onEvent
     }
@@ -53,6 +57,10 @@ package final class PushTreeRequest: FrameOperation {
     }
 
     package var canBeRefused: Bool { if case .sending = self.state { false } else { true } }
+
+    package var joinable: (any JoinableTransfer)? {
+        if case .sending(let sender) = self.state { sender } else { nil }
+    }
 
     package func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
         switch (frame.body, self.state) {
@@ -76,7 +84,14 @@ package final class PushTreeRequest: FrameOperation {
     package func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
         switch self.state {
         case .new:
-            sink.send(.pushTree(path: self.path, options: self.options, makeParents: self.makeParents))
+            sink.send(
+                .pushTree(
+                    path: self.path,
+                    options: self.options,
+                    makeParents: self.makeParents,
+                    connections: self.connections
+                )
+            )
             self.state = .asked
             return .waiting
         case .asked: return .waiting

@@ -1,3 +1,4 @@
+import FerryWire
 import Logging
 
 extension Setting {
@@ -20,6 +21,12 @@ extension Setting {
             "Connections at once from one IPv4 address, or one IPv6 /64."
         ),
         .count(
+            "limits.connections_per_transfer",
+            \.limits.connectionsPerTransfer,
+            0...WireConstants.joinLimit,
+            "Further connections that may join one transfer. Each takes `limits.window` and 8 MiB of `limits.memory`."
+        ),
+        .count(
             "limits.unauthenticated",
             \.limits.unauthenticated,
             1...100_000,
@@ -31,7 +38,12 @@ extension Setting {
             64 << 20...1 << 40,
             "Bytes that all transfers together may hold in memory; further ones wait."
         ),
-        .size("limits.window", \.limits.window, 1 << 20...64 << 20, "Bytes in flight per transfer."),
+        .size(
+            "limits.window",
+            \.limits.window,
+            1 << 20...64 << 20,
+            "Bytes in flight per transfer, and on each connection that joins it."
+        ),
         .size(
             "limits.reserve",
             \.limits.reserve,

@@ -33,6 +33,8 @@ package struct Settings: Sendable, Equatable {
     package struct Limits: Sendable, Equatable {
         package var connections = 1024
         package var connectionsPerAddress = 64
+        /// Besides its own.
+        package var connectionsPerTransfer = 16
         package var unauthenticated = 128
         /// Bytes, daemon-wide.
         package var memory = 512 << 20

@@ -17,6 +17,10 @@ package final class Session: FrameReceiver {
     private struct State {
         var machine = ServerStateMachine()
         var runner: OperationRunner?
+        /// What its connection has joined.
+        var joined: JoinedTransfer?
+        /// Whether the client knows how connections join a transfer.
+        var canJoin = false
         var identity: Identity?
         var peerLimits = FrameLimits.beforeHello
         var endReason: FerryError?
@@ -134,8 +138,10 @@ package final class Session: FrameReceiver {
             switch action {
             case .authenticate(let hello, let limits): self.authenticate(hello, limits)
             case .start(let request): self.start(request)
+            case .join(let ticket): self.join(ticket)
             case .forward(let frame):
-                guard self.state.withLock({ $0.runner })?.deliver(frame) ?? true else {
+                let (runner, joined) = self.state.withLock { ($0.runner, $0.joined) }
+                guard runner?.deliver(frame) ?? joined?.deliver(frame) ?? true else {
                     throw FerryError(.violation, "a frame came before the daemon was ready")
                 }
             case .discard: break
@@ -146,14 +152,20 @@ package final class Session: FrameReceiver {
     }
 
     package func sinkDrained() {
-        self.state.withLock { $0.runner }?.wake()
+        let (runner, joined) = self.state.withLock { ($0.runner, $0.joined) }
+        runner?.wake()
+        joined?.wake()
     }
 
-    package var restingSince: NIODeadline? { self.state.withLock { $0.runner }?.restingSince }
+    package var restingSince: NIODeadline? {
+        let (runner, joined) = self.state.withLock { ($0.runner, $0.joined) }
+        return runner?.restingSince ?? joined?.restingSince
+    }
 
     package func connectionFailed(_ error: FerryError) { self.fail(error) }
 
     package func connectionClosed(_ error: FerryError?) {
+        self.leave()
         let (runner, identity, transfers, reason) = self.state.withLock { state in
             state.machine.closed()
             defer { state.runner = nil }
@@ -168,13 +180,14 @@ package final class Session: FrameReceiver {
             metadata: [
                 "session": "\(self.id)", "address": "\(self.address)", "user": "\(identity?.user.text ?? "-")",
                 "transfers": "\(transfers)", "received": "\(traffic.received)", "sent": "\(traffic.sent)",
-                "seconds": "\(Self.seconds(since: self.started))",
+                "seconds": "\(RequestLine.seconds(since: self.started))",
                 "reason": "\(reason?.message ?? "closed by the client")",
             ]
         )
     }
 
     private func fail(_ error: FerryError) {
+        self.leave()
         let runner = self.state.withLock { state in
             state.machine.closed()
             if state.endReason == nil { state.endReason = error }
@@ -218,6 +231,7 @@ package final class Session: FrameReceiver {
     private func welcome(_ identity: Identity, _ hello: WireHello, _ limits: FrameLimits) {
         let isAwaited = self.state.withLock { state in
             state.peerLimits = limits
+            state.canJoin = hello.features.contains(WireConstants.joinFeature)
             return state.machine.authenticated()
         }
         guard isAwaited else { return }
@@ -231,7 +245,12 @@ package final class Session: FrameReceiver {
             self.state.withLock { $0.isNear = isNear }
         }
         self.connection.send(
-            .welcome(features: [], limits: self.limits, session: self.id, agent: self.services.agent)
+            .welcome(
+                features: self.state.withLock { $0.canJoin } ? [WireConstants.joinFeature] : [],
+                limits: self.limits,
+                session: self.id,
+                agent: self.services.agent
+            )
         )
         self.services.log.info(
             "connection accepted",
@@ -284,12 +303,59 @@ package final class Session: FrameReceiver {
             isHeld: reservation != nil
         ) { outcome in
             if let reservation { budget.release(reservation) }
+            self.services.tickets.forget(self)
             self.onLoop { self.ended(outcome, name, begun) }
         }
         self.state.withLock { $0.runner = runner }
         self.connection.setPhase(.busy)
         if let reservation { budget.acquire(reservation) { runner.start() } } else { runner.wake() }
     }
+
+    // MARK: Joining
+
+    /// Tickets for further connections to the transfer that runs.
+    ///
+    /// - Parameter wished: how many the client would use.
+    /// - Returns: as many as it gets.
+    func tickets(_ wished: UInt32) -> [Data] {
+        let (runner, identity, canJoin) = self.state.withLock { ($0.runner, $0.identity, $0.canJoin) }
+        guard wished > 0, canJoin, let runner, let identity else { return [] }
+        return self.services.tickets.issue(Int(wished), for: runner, of: self, identity.user)
+    }
+
+    private func join(_ ticket: Data) {
+        guard let identity = self.identity else { return }
+        guard let entry = self.services.tickets.redeem(ticket, user: identity.user) else {
+            self.state.withLock { $0.machine.joinRefused() }
+            return self.connection.send(
+                .failure(FerryError(.denied, "the ticket was used before, or its transfer has ended"))
+            )
+        }
+        let memory = self.limits.blockWindow + Self.joinedMemory
+        let joined = JoinedTransfer(entry, self.connection, budget: self.services.budget, memory: memory)
+        self.state.withLock { $0.joined = joined }
+        self.connection.setPhase(.busy)
+        self.services.log.info("joined", metadata: ["session": "\(self.id)", "transfer": "\(entry.session.id)"])
+        joined.start { self.onLoop { self.transferEnded() } }
+    }
+
+    /// The client closes the connections that it has joined. What still comes there comes too late.
+    private func transferEnded() {
+        self.leave()
+        self.state.withLock { $0.machine.closed() }
+        self.connection.setPhase(.discarding)
+    }
+
+    private func leave() {
+        let joined = self.state.withLock { state in
+            defer { state.joined = nil }
+            return state.joined
+        }
+        joined?.leave()
+    }
+
+    /// Bytes that a transfer may read further ahead for a joined connection.
+    private static let joinedMemory = 8 << 20
 
     /// What one transfer may hold, in bytes: a window of blocks on its way, and the blocks being written, or the segments
     /// read and the queue towards the kernel.
@@ -300,7 +366,8 @@ package final class Session: FrameReceiver {
     }
 
     private func ended(_ outcome: Outcome, _ request: RequestName, _ begun: NIODeadline) {
-        self.logTransfer(outcome, request, begun)
+        let line = RequestLine(session: self.id, user: self.identity?.user, request: request, begun: begun)
+        line.log(outcome, to: self.services.log)
         switch outcome {
         case .finished: break
         case .refused(let error): self.connection.send(.failure(error))
@@ -314,41 +381,5 @@ package final class Session: FrameReceiver {
         if let endReason { return self.fail(endReason) }
         if let next { return self.start(next) }
         self.connection.setPhase(.idle)
-    }
-
-    private func logTransfer(_ outcome: Outcome, _ request: RequestName, _ begun: NIODeadline) {
-        var metadata: Logger.Metadata = [
-            "session": "\(self.id)", "user": "\(self.identity?.user.text ?? "-")", "path": "\(request.path)",
-            "seconds": "\(Self.seconds(since: begun))",
-        ]
-        switch outcome {
-        case .finished(let summary), .failed(_, let summary):
-            if request.isTransfer {
-                metadata["bytes"] = "\(summary.bytes)"
-                metadata["wire"] = "\(summary.wireBytes)"
-                metadata["ratio"] = "\(Self.ratio(summary))"
-            }
-        case .refused: break
-        }
-        switch outcome {
-        case .finished: self.services.log.info("\(request.verb)", metadata: metadata)
-        case .refused(let error), .failed(let error, _):
-            metadata["error"] = "\(error.message)"
-            // A client asks for what may not be there: whether a push would replace something, say.
-            let level: Logger.Level = if case .refused = outcome, error.code == .notFound { .info } else { .warning }
-            self.services.log.log(level: level, "\(request.verb) failed", metadata: metadata)
-        }
-    }
-
-    private static func seconds(since start: NIODeadline) -> String {
-        let milliseconds = (NIODeadline.now() - start).nanoseconds / 1_000_000
-        return "\(milliseconds / 1000).\(String(milliseconds % 1000 + 1000).dropFirst())"
-    }
-
-    /// Bytes of the file for each byte that travelled, to two digits.
-    private static func ratio(_ summary: TransferSummary) -> String {
-        guard summary.wireBytes > 0 else { return "-" }
-        let hundredths = UInt64((Double(summary.bytes) / Double(summary.wireBytes) * 100).rounded())
-        return "\(hundredths / 100).\(String(hundredths % 100 + 100).dropFirst())"
     }
 }

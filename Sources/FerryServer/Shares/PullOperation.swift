@@ -24,6 +24,8 @@ final class PullOperation: FrameOperation {
 
     var canBeRefused: Bool { self.sender == nil }
 
+    var joinable: (any JoinableTransfer)? { self.sender }
+
     func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
         guard let sender = self.sender else { throw FerryError(.violation, "a pull was not ready to send") }
         try sender.received(frame)
@@ -50,7 +52,8 @@ final class PullOperation: FrameOperation {
             compression: compression,
             limits: limits
         )
-        sink.send(.ready(metadata: metadata, size: size))
+        let tickets = self.access.session.tickets(self.request.connections)
+        sink.send(.ready(metadata: metadata, size: size, tickets: tickets))
         return .more
     }
 

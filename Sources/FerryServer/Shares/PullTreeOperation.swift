@@ -22,6 +22,8 @@ final class PullTreeOperation: FrameOperation {
 
     var canBeRefused: Bool { self.sender == nil }
 
+    var joinable: (any JoinableTransfer)? { self.sender }
+
     func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
         guard let sender = self.sender else { throw FerryError(.violation, "a pull was not ready to send") }
         try sender.received(frame)
@@ -45,7 +47,7 @@ final class PullTreeOperation: FrameOperation {
             limits: limits,
             metadata: MetadataPolicy(self.request.options, isDaemon: true)
         )
-        sink.send(.ready())
+        sink.send(.ready(tickets: self.access.session.tickets(self.request.connections)))
         return .more
     }
 

@@ -24,6 +24,8 @@ final class PushOperation: FrameOperation {
 
     var canBeRefused: Bool { self.receiver == nil }
 
+    var joinable: (any JoinableTransfer)? { self.receiver }
+
     func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
         guard let receiver = self.receiver else {
             throw FerryError(.violation, "a push was not ready to receive")
@@ -45,7 +47,8 @@ final class PushOperation: FrameOperation {
         }
         guard let receiver = try self.start(location, old) else { return .working }
         self.receiver = receiver
-        sink.send(.ready(oldSize: old.map { UInt64(clamping: $0.info.size) }))
+        let tickets = self.access.session.tickets(self.request.connections)
+        sink.send(.ready(oldSize: old.map { UInt64(clamping: $0.info.size) }, tickets: tickets))
         return .waiting
     }
 

@@ -20,6 +20,8 @@ final class PushTreeOperation: FrameOperation {
 
     var canBeRefused: Bool { self.receiver == nil }
 
+    var joinable: (any JoinableTransfer)? { self.receiver }
+
     func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
         guard let receiver = self.receiver else {
             throw FerryError(.violation, "a push was not ready to receive")
@@ -68,7 +70,7 @@ final class PushTreeOperation: FrameOperation {
             window: { session.window(announced) },
             willWrite: { bytes throws(FerryError) in try roots.willWrite(bytes, to: location) }
         )
-        sink.send(.ready())
+        sink.send(.ready(tickets: self.access.session.tickets(self.request.connections)))
         return .waiting
     }
 

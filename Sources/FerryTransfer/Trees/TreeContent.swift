@@ -306,8 +306,13 @@ struct TreeContent {
 
     // MARK: Blocks
 
-    mutating func blockReceived(_ block: WireBlock, _ payload: ByteBuffer, _ sink: any FrameSink) throws(FerryError) {
-        let length = unsafe try self.blocks.blockReceived(block, payload, sink: sink) {
+    mutating func blockReceived(
+        _ block: WireBlock,
+        _ payload: ByteBuffer,
+        from connection: Int,
+        _ sink: any FrameSink
+    ) throws(FerryError) {
+        let length = unsafe try self.blocks.blockReceived(block, payload, from: connection, sink: sink) {
             bytes,
             offset throws(FerryError) in
             unsafe try self.write(bytes, at: offset)

@@ -52,10 +52,11 @@ package final class TreeReceiver {
     private let onEvent: TreeEvents?
     private var undecided = CircularBuffer<TreeItem>()
     /// Frames that came while no more files could be opened, in order; the windows bound them.
-    private var held = CircularBuffer<Frame>()
+    private var held = CircularBuffer<Arrival>()
     private var heldWeight = 0
-    /// A window of blocks, and far more than a window of names and one of items take.
-    private let heldLimit: Int
+    /// A window of blocks for each connection, and far more than a window of names and one of items take.
+    private var heldLimit: Int
+    private let blockWindow: Int
     private var isLast = false
     private let deletion: TreeDeletion
     /// Changes that are to be told to the peer.
@@ -100,7 +101,8 @@ package final class TreeReceiver {
         onEvent: TreeEvents? = nil
     ) {
         self.options = options
-        self.heldLimit = max(limits.blockWindow, limits.payload) + (16 << 20)
+        self.blockWindow = max(limits.blockWindow, limits.payload)
+        self.heldLimit = self.blockWindow + (16 << 20)
         let deletion = TreeDeletion(top, options: options)
         self.deletion = deletion
         self.target = TreeTarget(top, options: options) { path throws(FerryError) in try deletion.found(path) }
@@ -118,20 +120,19 @@ package final class TreeReceiver {
     ///
     /// - Throws: `.violation`, `.limit` or `.integrity` for what the sender may not do, and what writing fails with.
     package func received(_ frame: Frame, sink: any FrameSink) throws(FerryError) {
-        guard self.held.isEmpty, !self.content.batch.isSaturated else {
-            self.heldWeight += frame.weight
-            guard self.heldWeight <= self.heldLimit else {
-                throw FerryError(.limit, "the sender sends more than the windows allow")
-            }
-            return self.held.append(frame)
-        }
-        try self.take(frame, sink)
+        try self.received(frame, from: 0, sink: sink)
     }
 
-    private func take(_ frame: Frame, _ sink: any FrameSink) throws(FerryError) {
+    private func take(_ arrival: Arrival) throws(FerryError) {
+        let (frame, sink) = (arrival.frame, arrival.sink)
+        // What was sent again may still come where it was sent first.
+        if self.end != nil, arrival.connection > 0, case .block = frame.body { return }
         guard self.end == nil else { throw FerryError(.violation, "a frame came after the end of the tree") }
         try BlockReceiver.checkAnswers(sink)
         switch frame.body {
+        case .block(let block):
+            try self.content.blockReceived(block, frame.payload, from: arrival.connection, sink)
+        case _ where arrival.connection > 0: throw .notJoined
         case .items(let items) where frame.payload.readableBytes == 0:
             let items = (try TreeItem.parse(items), items.last)
             guard !self.isLast else { throw FerryError(.violation, "something was told after the tree's end") }
@@ -142,7 +143,6 @@ package final class TreeReceiver {
             self.isLast = items.1
         case .names(let names) where frame.payload.readableBytes == 0:
             try self.content.namesReceived(names)
-        case .block(let block): try self.content.blockReceived(block, frame.payload, sink)
         case .end(let end) where frame.payload.readableBytes == 0:
             guard self.isLast, self.undecided.isEmpty, self.target.isAtEnd else {
                 throw FerryError(.violation, "the transfer ends before the tree does")
@@ -165,9 +165,9 @@ package final class TreeReceiver {
             self.content.publish(sink)
             return .working
         }
-        if let frame = self.held.popFirst() {
-            self.heldWeight -= frame.weight
-            try self.take(frame, sink)
+        if let arrival = self.held.popFirst() {
+            self.heldWeight -= arrival.frame.weight
+            try self.take(arrival)
             return .more
         }
         if try self.content.proceed(sink) {
@@ -324,6 +324,31 @@ package final class TreeReceiver {
             sink.send(.problem(path: path, error))
         }
     }
+}
+
+extension TreeReceiver: JoinableTransfer {
+    /// A frame, and the connection that it came on: 0 for the first.
+    private struct Arrival {
+        let frame: Frame
+        let connection: Int
+        let sink: any FrameSink
+    }
+
+    package func joined(_ number: Int, sink: any FrameSink) { self.heldLimit += self.blockWindow }
+
+    package func received(_ frame: Frame, from number: Int, sink: any FrameSink) throws(FerryError) {
+        let arrival = Arrival(frame: frame, connection: number, sink: sink)
+        guard self.held.isEmpty, !self.content.batch.isSaturated else {
+            self.heldWeight += frame.weight
+            guard self.heldWeight <= self.heldLimit else {
+                throw FerryError(.limit, "the sender sends more than the windows allow")
+            }
+            return self.held.append(arrival)
+        }
+        try self.take(arrival)
+    }
+
+    package func lost(_ number: Int) {}
 }
 
 extension [TreeChange] {

@@ -198,6 +198,16 @@ package final class TreeSender {
     }
 }
 
+extension TreeSender: JoinableTransfer {
+    package func joined(_ number: Int, sink: any FrameSink) { self.content.joined(number, sink: sink) }
+
+    package func received(_ frame: Frame, from number: Int, sink: any FrameSink) throws(FerryError) {
+        try self.content.received(frame, from: number)
+    }
+
+    package func lost(_ number: Int) { self.content.lost(number) }
+}
+
 /// Which names are further names of a file that was told of before.
 ///
 /// A file is forgotten once all its names were seen, so that only those of which some lie outside the tree, or further on in

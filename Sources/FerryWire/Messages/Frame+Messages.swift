@@ -46,7 +46,8 @@ extension Frame {
         metadata: WireMetadata,
         size: UInt64?,
         makeParents: Bool,
-        skipUnchanged: Bool = false
+        skipUnchanged: Bool = false,
+        connections: Int = 0
     ) -> Frame {
         Frame(
             .push(
@@ -56,6 +57,7 @@ extension Frame {
                     if let size { $0.size = size }
                     $0.makeParents = makeParents
                     $0.skipUnchanged = skipUnchanged
+                    $0.connections = UInt32(clamping: connections)
                 }
             )
         )
@@ -66,12 +68,14 @@ extension Frame {
     ///   - compression: a wish.
     ///   - old: metadata and bytes of the version that the client has, if any.
     ///   - skipUnchanged: whether nothing is to move if the file has that size and time.
+    ///   - connections: further ones that would join.
     /// - Returns: the request.
     package static func pull(
         path: Data,
         compression: WireCompression,
         old: (metadata: WireMetadata, size: UInt64)? = nil,
-        skipUnchanged: Bool = false
+        skipUnchanged: Bool = false,
+        connections: Int = 0
     ) -> Frame {
         Frame(
             .pull(
@@ -83,34 +87,49 @@ extension Frame {
                         $0.oldSize = old.size
                     }
                     $0.skipUnchanged = skipUnchanged
+                    $0.connections = UInt32(clamping: connections)
                 }
             )
         )
     }
 
-    package static func pushTree(path: Data, options: WireTreeOptions, makeParents: Bool) -> Frame {
+    package static func pushTree(
+        path: Data,
+        options: WireTreeOptions,
+        makeParents: Bool,
+        connections: Int = 0
+    ) -> Frame {
         Frame(
             .pushTree(
                 .with {
                     $0.path = path
                     $0.options = options
                     $0.makeParents = makeParents
+                    $0.connections = UInt32(clamping: connections)
                 }
             )
         )
     }
 
-    package static func pullTree(path: Data, options: WireTreeOptions, compression: WireCompression) -> Frame {
+    package static func pullTree(
+        path: Data,
+        options: WireTreeOptions,
+        compression: WireCompression,
+        connections: Int = 0
+    ) -> Frame {
         Frame(
             .pullTree(
                 .with {
                     $0.path = path
                     $0.options = options
                     $0.compression = compression
+                    $0.connections = UInt32(clamping: connections)
                 }
             )
         )
     }
+
+    package static func join(_ ticket: Data) -> Frame { Frame(.join(.with { $0.ticket = ticket })) }
 
     package static func list(path: Data) -> Frame { Frame(.list(.with { $0.path = path })) }
 
@@ -134,12 +153,14 @@ extension Frame {
     ///   - size: its bytes.
     ///   - oldSize: bytes of the version that a push replaces.
     ///   - unchanged: whether there is nothing to transfer.
+    ///   - tickets: for connections that may join.
     /// - Returns: the answer.
     package static func ready(
         metadata: WireMetadata? = nil,
         size: UInt64? = nil,
         oldSize: UInt64? = nil,
-        unchanged: Bool = false
+        unchanged: Bool = false,
+        tickets: [Data] = []
     ) -> Frame {
         Frame(
             .ready(
@@ -148,6 +169,7 @@ extension Frame {
                     if let size { $0.size = size }
                     if let oldSize { $0.oldSize = oldSize }
                     $0.unchanged = unchanged
+                    $0.tickets = tickets
                 }
             )
         )

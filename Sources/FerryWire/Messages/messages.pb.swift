@@ -275,6 +275,15 @@ package nonisolated struct WireHeader: Sendable {
     set {body = .changes(newValue)}
   }
 
+  /// A request: the connection joins a transfer.
+  package var join: WireJoin {
+    get {
+      if case .join(let v)? = body {return v}
+      return WireJoin()
+    }
+    set {body = .join(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Body: Equatable, Sendable {
@@ -307,6 +316,8 @@ package nonisolated struct WireHeader: Sendable {
     case needs(WireNeeds)
     case problems(WireProblems)
     case changes(WireChanges)
+    /// A request: the connection joins a transfer.
+    case join(WireJoin)
 
   }
 
@@ -496,6 +507,9 @@ package nonisolated struct WirePush: Sendable {
   /// move nothing if the file in place has this size and time of modification
   package var skipUnchanged: Bool = false
 
+  /// further ones that the client would like to join to the transfer
+  package var connections: UInt32 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -537,6 +551,9 @@ package nonisolated struct WirePull: Sendable {
   /// move nothing if the file has that size and time of modification
   package var skipUnchanged: Bool = false
 
+  /// as of Push
+  package var connections: UInt32 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -564,6 +581,9 @@ package nonisolated struct WirePushTree: Sendable {
 
   package var makeParents: Bool = false
 
+  /// as of Push
+  package var connections: UInt32 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -589,6 +609,9 @@ package nonisolated struct WirePullTree: Sendable {
   package mutating func clearOptions() {self._options = nil}
 
   package var compression: WireCompression = .auto
+
+  /// as of Push
+  package var connections: UInt32 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -850,6 +873,9 @@ package nonisolated struct WireReady: Sendable {
   /// there is nothing to transfer; Finished follows
   package var unchanged: Bool = false
 
+  /// for each further connection that may join
+  package var tickets: [Data] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -857,6 +883,19 @@ package nonisolated struct WireReady: Sendable {
   fileprivate var _metadata: WireMetadata? = nil
   fileprivate var _size: UInt64? = nil
   fileprivate var _oldSize: UInt64? = nil
+}
+
+/// Let this connection carry blocks of the transfer that the ticket is of.
+package nonisolated struct WireJoin: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var ticket: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 package nonisolated struct WireEntry: Sendable {
@@ -1059,6 +1098,12 @@ package nonisolated struct WireBlock: Sendable {
 
   /// n lengths in bytes, together at most 1 MiB
   package var lengths: [UInt32] = []
+
+  /// sent again: the joined connection that was lost with it, 1 for the first ticket; else 0
+  package var lostConnection: UInt32 = 0
+
+  /// which of the blocks on that connection it was, 1 for the first
+  package var lostBlock: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1388,7 +1433,7 @@ nonisolated extension WireCompression: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Header"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}welcome\0\u{1}failure\0\u{3}keep_alive\0\u{2}\u{4}push\0\u{1}pull\0\u{1}list\0\u{1}stat\0\u{1}remove\0\u{3}make_directory\0\u{3}push_tree\0\u{3}pull_tree\0\u{1}ready\0\u{1}entries\0\u{1}finished\0\u{2}\u{6}names\0\u{1}wants\0\u{1}block\0\u{1}credit\0\u{1}end\0\u{1}items\0\u{1}needs\0\u{1}problems\0\u{1}changes\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}welcome\0\u{1}failure\0\u{3}keep_alive\0\u{2}\u{4}push\0\u{1}pull\0\u{1}list\0\u{1}stat\0\u{1}remove\0\u{3}make_directory\0\u{3}push_tree\0\u{3}pull_tree\0\u{1}ready\0\u{1}entries\0\u{1}finished\0\u{2}\u{6}names\0\u{1}wants\0\u{1}block\0\u{1}credit\0\u{1}end\0\u{1}items\0\u{1}needs\0\u{1}problems\0\u{1}changes\0\u{1}join\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1708,6 +1753,19 @@ nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageI
           self.body = .changes(v)
         }
       }()
+      case 33: try {
+        var v: WireJoin?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .join(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .join(v)
+        }
+      }()
       default: break
       }
     }
@@ -1814,6 +1872,10 @@ nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     case .changes?: try {
       guard case .changes(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 32)
+    }()
+    case .join?: try {
+      guard case .join(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 33)
     }()
     case nil: break
     }
@@ -2095,7 +2157,7 @@ nonisolated extension WireMetadata: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Push"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}metadata\0\u{1}size\0\u{3}make_parents\0\u{3}skip_unchanged\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}metadata\0\u{1}size\0\u{3}make_parents\0\u{3}skip_unchanged\0\u{2}\u{f}connections\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2108,6 +2170,7 @@ nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self._size) }()
       case 4: try { try decoder.decodeSingularBoolField(value: &self.makeParents) }()
       case 5: try { try decoder.decodeSingularBoolField(value: &self.skipUnchanged) }()
+      case 20: try { try decoder.decodeSingularUInt32Field(value: &self.connections) }()
       default: break
       }
     }
@@ -2133,6 +2196,9 @@ nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     if self.skipUnchanged != false {
       try visitor.visitSingularBoolField(value: self.skipUnchanged, fieldNumber: 5)
     }
+    if self.connections != 0 {
+      try visitor.visitSingularUInt32Field(value: self.connections, fieldNumber: 20)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2142,6 +2208,7 @@ nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     if lhs._size != rhs._size {return false}
     if lhs.makeParents != rhs.makeParents {return false}
     if lhs.skipUnchanged != rhs.skipUnchanged {return false}
+    if lhs.connections != rhs.connections {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2149,7 +2216,7 @@ nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
 
 nonisolated extension WirePull: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Pull"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}compression\0\u{3}old_metadata\0\u{3}old_size\0\u{3}skip_unchanged\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}compression\0\u{3}old_metadata\0\u{3}old_size\0\u{3}skip_unchanged\0\u{2}\u{f}connections\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2162,6 +2229,7 @@ nonisolated extension WirePull: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
       case 3: try { try decoder.decodeSingularMessageField(value: &self._oldMetadata) }()
       case 4: try { try decoder.decodeSingularUInt64Field(value: &self._oldSize) }()
       case 5: try { try decoder.decodeSingularBoolField(value: &self.skipUnchanged) }()
+      case 20: try { try decoder.decodeSingularUInt32Field(value: &self.connections) }()
       default: break
       }
     }
@@ -2187,6 +2255,9 @@ nonisolated extension WirePull: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     if self.skipUnchanged != false {
       try visitor.visitSingularBoolField(value: self.skipUnchanged, fieldNumber: 5)
     }
+    if self.connections != 0 {
+      try visitor.visitSingularUInt32Field(value: self.connections, fieldNumber: 20)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2196,6 +2267,7 @@ nonisolated extension WirePull: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     if lhs._oldMetadata != rhs._oldMetadata {return false}
     if lhs._oldSize != rhs._oldSize {return false}
     if lhs.skipUnchanged != rhs.skipUnchanged {return false}
+    if lhs.connections != rhs.connections {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2203,7 +2275,7 @@ nonisolated extension WirePull: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
 
 nonisolated extension WirePushTree: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".PushTree"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}options\0\u{3}make_parents\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}options\0\u{3}make_parents\0\u{2}\u{11}connections\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2214,6 +2286,7 @@ nonisolated extension WirePushTree: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 1: try { try decoder.decodeSingularBytesField(value: &self.path) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._options) }()
       case 3: try { try decoder.decodeSingularBoolField(value: &self.makeParents) }()
+      case 20: try { try decoder.decodeSingularUInt32Field(value: &self.connections) }()
       default: break
       }
     }
@@ -2233,6 +2306,9 @@ nonisolated extension WirePushTree: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.makeParents != false {
       try visitor.visitSingularBoolField(value: self.makeParents, fieldNumber: 3)
     }
+    if self.connections != 0 {
+      try visitor.visitSingularUInt32Field(value: self.connections, fieldNumber: 20)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2240,6 +2316,7 @@ nonisolated extension WirePushTree: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.path != rhs.path {return false}
     if lhs._options != rhs._options {return false}
     if lhs.makeParents != rhs.makeParents {return false}
+    if lhs.connections != rhs.connections {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2247,7 +2324,7 @@ nonisolated extension WirePushTree: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WirePullTree: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".PullTree"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}options\0\u{1}compression\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}options\0\u{1}compression\0\u{2}\u{11}connections\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2258,6 +2335,7 @@ nonisolated extension WirePullTree: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 1: try { try decoder.decodeSingularBytesField(value: &self.path) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._options) }()
       case 3: try { try decoder.decodeSingularEnumField(value: &self.compression) }()
+      case 20: try { try decoder.decodeSingularUInt32Field(value: &self.connections) }()
       default: break
       }
     }
@@ -2277,6 +2355,9 @@ nonisolated extension WirePullTree: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.compression != .auto {
       try visitor.visitSingularEnumField(value: self.compression, fieldNumber: 3)
     }
+    if self.connections != 0 {
+      try visitor.visitSingularUInt32Field(value: self.connections, fieldNumber: 20)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2284,6 +2365,7 @@ nonisolated extension WirePullTree: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.path != rhs.path {return false}
     if lhs._options != rhs._options {return false}
     if lhs.compression != rhs.compression {return false}
+    if lhs.connections != rhs.connections {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2665,7 +2747,7 @@ nonisolated extension WireMakeDirectory: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension WireReady: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Ready"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}metadata\0\u{1}size\0\u{3}old_size\0\u{1}unchanged\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}metadata\0\u{1}size\0\u{3}old_size\0\u{1}unchanged\0\u{2}\u{10}tickets\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2677,6 +2759,7 @@ nonisolated extension WireReady: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self._size) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self._oldSize) }()
       case 4: try { try decoder.decodeSingularBoolField(value: &self.unchanged) }()
+      case 20: try { try decoder.decodeRepeatedBytesField(value: &self.tickets) }()
       default: break
       }
     }
@@ -2699,6 +2782,9 @@ nonisolated extension WireReady: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if self.unchanged != false {
       try visitor.visitSingularBoolField(value: self.unchanged, fieldNumber: 4)
     }
+    if !self.tickets.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.tickets, fieldNumber: 20)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2707,6 +2793,37 @@ nonisolated extension WireReady: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs._size != rhs._size {return false}
     if lhs._oldSize != rhs._oldSize {return false}
     if lhs.unchanged != rhs.unchanged {return false}
+    if lhs.tickets != rhs.tickets {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireJoin: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Join"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}ticket\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.ticket) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.ticket.isEmpty {
+      try visitor.visitSingularBytesField(value: self.ticket, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireJoin, rhs: WireJoin) -> Bool {
+    if lhs.ticket != rhs.ticket {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2971,7 +3088,7 @@ nonisolated extension WireWants: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
 
 nonisolated extension WireBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Block"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}codec\0\u{1}ids\0\u{1}lengths\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}codec\0\u{1}ids\0\u{1}lengths\0\u{4}\u{11}lost_connection\0\u{3}lost_block\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2982,6 +3099,8 @@ nonisolated extension WireBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 1: try { try decoder.decodeSingularEnumField(value: &self.codec) }()
       case 2: try { try decoder.decodeSingularBytesField(value: &self.ids) }()
       case 3: try { try decoder.decodeRepeatedUInt32Field(value: &self.lengths) }()
+      case 20: try { try decoder.decodeSingularUInt32Field(value: &self.lostConnection) }()
+      case 21: try { try decoder.decodeSingularUInt64Field(value: &self.lostBlock) }()
       default: break
       }
     }
@@ -2997,6 +3116,12 @@ nonisolated extension WireBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if !self.lengths.isEmpty {
       try visitor.visitPackedUInt32Field(value: self.lengths, fieldNumber: 3)
     }
+    if self.lostConnection != 0 {
+      try visitor.visitSingularUInt32Field(value: self.lostConnection, fieldNumber: 20)
+    }
+    if self.lostBlock != 0 {
+      try visitor.visitSingularUInt64Field(value: self.lostBlock, fieldNumber: 21)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3004,6 +3129,8 @@ nonisolated extension WireBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.codec != rhs.codec {return false}
     if lhs.ids != rhs.ids {return false}
     if lhs.lengths != rhs.lengths {return false}
+    if lhs.lostConnection != rhs.lostConnection {return false}
+    if lhs.lostBlock != rhs.lostBlock {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

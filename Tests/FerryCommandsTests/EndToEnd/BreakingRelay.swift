@@ -22,8 +22,9 @@ final class BreakingRelay: Sendable {
     ///   - target: a port of this machine.
     ///   - limit: bytes after which a connection breaks.
     ///   - isStalling: whether it then stays open and passes nothing, until ``end()``.
+    ///   - spared: how many connections, from the first on, do not break.
     /// - Throws: if there is no port left.
-    init(to target: Int, breakingAfter limit: Int, stalling isStalling: Bool = false) throws {
+    init(to target: Int, breakingAfter limit: Int, stalling isStalling: Bool = false, sparing spared: Int = 0) throws {
         (self.listener, self.port) = try Loopback.listen()
         self.limit = limit
         self.isStalling = isStalling
@@ -33,8 +34,12 @@ final class BreakingRelay: Sendable {
                 let near = accept(listener, nil, nil)
                 guard near >= 0, let self else { return }
                 let far = Loopback.connect(to: target)
-                self.state.withLock { $0.sockets += [near, far] }
-                let passed = Passed()
+                let count = self.state.withLock { state in
+                    state.sockets += [near, far]
+                    return state.sockets.count / 2
+                }
+                // Half of what there is: a sum of bytes never overflows it.
+                let passed = Passed(count <= spared ? .min / 2 : 0)
                 Thread.detachNewThread { self.copy(near, far, passed) }
                 Thread.detachNewThread { self.copy(far, near, passed) }
             }
@@ -74,7 +79,8 @@ final class BreakingRelay: Sendable {
 
     /// Bytes of one connection.
     private final class Passed: Sendable {
-        private let count = Atomic(0)
+        private let count: Atomic<Int>
+        init(_ start: Int) { self.count = Atomic(start) }
         func add(_ bytes: Int) -> Int { self.count.add(bytes, ordering: .relaxed).newValue }
     }
 

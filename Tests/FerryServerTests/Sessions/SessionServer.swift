@@ -57,6 +57,7 @@ final class SessionServer {
             penalties: Penalties(first: .zero, most: .zero),
             budget: MemoryBudget(total: memory),
             roots: ShareRoots(reserve: 0, calls: calls),
+            tickets: Tickets(limit: 16),
             limits: FrameLimits(),
             deadlines: ConnectionDeadlines(),
             agent: "test",

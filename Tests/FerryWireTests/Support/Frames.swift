@@ -53,6 +53,23 @@ enum Frames {
             ])
         ),
         ("finished-list", .finished()),
+        ("pull-wide", .pull(path: Data("inbox/a.txt".utf8), compression: .off, connections: 1)),
+        ("ready-tickets", .ready(tickets: [Data(0..<16)])),
+        ("join", .join(Data(0..<16))),
+        (
+            "block-again",
+            Frame(
+                .block(
+                    make(WireBlock()) {
+                        $0.ids = Self.ferry
+                        $0.lengths = [6]
+                        $0.lostConnection = 1
+                        $0.lostBlock = 3
+                    }
+                ),
+                payload: ByteBuffer(string: "ferry\n")
+            )
+        ),
     ]
 
     private static func data(_ hex: String) -> Data {

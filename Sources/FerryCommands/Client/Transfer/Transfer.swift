@@ -14,6 +14,10 @@ struct TransferContext: Sendable {
     /// Whether content is compared where size and time of modification are equal.
     let comparesContent: Bool
     let trees: TreeWishes
+    /// Connections that are to join each transfer.
+    let furtherConnections: Int
+    /// Told of each of these: its session's id, or why it did not join.
+    let onJoin: @Sendable (Result<String, FerryError>) -> Void
     let reporter: any Reporter
     let interruption: Interruption
 
@@ -101,6 +105,7 @@ struct PushTransfer: Transfer {
         options.skipsUnchanged = context.skipsUnchanged && source.knownSize != nil
         options.compression = context.compression
         options.wantsSHA256 = context.wantsSHA256
+        options.connections = Self.mayGain(source.knownSize) ? connection.further(context.furtherConnections) : 0
         let request = PushRequest(
             source: source,
             path: self.item.target.wirePath,
@@ -110,7 +115,7 @@ struct PushTransfer: Transfer {
             onProgress: { reporter.progressed($0) }
         )
         do {
-            return try await connection.perform(request)
+            return try await connection.perform(request, further: options.connections, onJoin: context.onJoin)
         } catch var error as FerryError where error.origin == .remote && error.remedy == nil {
             // The daemon does not know how the user can ask for what it refused.
             if error.code == .notFound { error.remedy = "`ferry mkdir -p` makes the directory" }
@@ -118,6 +123,11 @@ struct PushTransfer: Transfer {
             throw error
         }
     }
+}
+
+extension PushTransfer {
+    /// Whether further connections are worth the while: what fits one window is gone before they have joined.
+    private static func mayGain(_ size: Int64?) -> Bool { size.map { $0 > 4 << 20 } ?? true }
 }
 
 /// One file from a server.
@@ -182,17 +192,20 @@ struct PullTransfer: Transfer {
         to makeDestination: @escaping @Sendable (WireReady) throws(FerryError) -> any ByteDestination
     ) async throws -> TransferSummary {
         let reporter = context.reporter
+        // A stream takes bytes in order only.
+        let further = self.usesStandardOutput ? 0 : connection.further(context.furtherConnections)
         let request = PullRequest(
             path: self.item.source.wirePath,
             compression: context.compression,
             old: old,
+            connections: further,
             onProgress: { reporter.progressed($0) },
             makeDestination: { ready throws(FerryError) in
                 if ready.hasSize { reporter.sized(ready.size) }
                 return try makeDestination(ready)
             }
         )
-        return try await connection.perform(request)
+        return try await connection.perform(request, further: further, onJoin: context.onJoin)
     }
 }
 

@@ -21,7 +21,21 @@ struct TransferOptions: ParsableArguments {
     )
     var limitRate: RateArgument?
 
+    @Option(
+        help: ArgumentHelp(
+            "Connections that share a transfer, 1 to 16: faster over links with much delay or loss.",
+            valueName: "count"
+        )
+    )
+    var connections = 1
+
     @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard (1...16).contains(self.connections) else {
+            throw ValidationError("--connections is a number from 1 to 16.")
+        }
+    }
 
     /// Runs the transfers that `plan` finds to be made.
     ///
@@ -62,6 +76,8 @@ struct TransferOptions: ParsableArguments {
                     wantsSHA256: self.sha256,
                     comparesContent: self.checksum,
                     trees: trees,
+                    furtherConnections: self.connections - 1,
+                    onJoin: self.onJoin,
                     reporter: reporter,
                     interruption: interruption
                 )
@@ -72,6 +88,19 @@ struct TransferOptions: ParsableArguments {
                     printsSums: self.sha256 && !self.output.json
                 )
                 return try await job.run()
+            }
+        }
+    }
+}
+
+extension TransferOptions {
+    /// Tells of a further connection, if that is wished for.
+    private var onJoin: @Sendable (Result<String, FerryError>) -> Void {
+        guard self.output.verbose else { return { _ in } }
+        return { joined in
+            switch joined {
+            case .success(let session): StandardError.write("ferry: session \(session) has joined")
+            case .failure(let error): StandardError.write("ferry: a further connection did not join: \(error.message)")
             }
         }
     }

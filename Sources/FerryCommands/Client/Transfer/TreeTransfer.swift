@@ -29,6 +29,7 @@ struct PushTreeTransfer: Transfer {
         let isFiltered = context.trees.deletes || context.trees.verifies
         if isFiltered { try FilterOptions.check(filter) }
         let shown = ShownChanges(context)
+        let further = context.movesTrees ? connection.further(context.furtherConnections) : 0
         let request = PushTreeRequest(
             TreeWalk(
                 try RootDirectory(path: self.source.bytes).openTree(.root),
@@ -40,12 +41,13 @@ struct PushTreeTransfer: Transfer {
             options: context.treeOptions(filtered: isFiltered),
             makeParents: self.makeParents,
             compression: context.compression,
+            connections: further,
             limits: try connection.peerLimits(),
             onEvent: self.events(context.reporter, shown)
         )
         var summary: TransferSummary
         do {
-            summary = try await connection.perform(request)
+            summary = try await connection.perform(request, further: further, onJoin: context.onJoin)
         } catch var error as FerryError where error.origin == .remote && error.code == .notFound {
             if !context.trees.verifies { error.remedy = "`ferry mkdir -p` makes the directory above it" }
             throw error
@@ -89,10 +91,12 @@ struct PullTreeTransfer: Transfer {
         try FilterOptions.check(context.trees.filter)
         let shown = ShownChanges(context)
         let (target, events, isDryRun) = (self.target, self.events(context.reporter, shown), context.trees.isDryRun)
+        let further = context.movesTrees ? connection.further(context.furtherConnections) : 0
         let request = PullTreeRequest(
             path: self.source.wirePath,
             options: context.treeOptions(filtered: true),
-            compression: context.compression
+            compression: context.compression,
+            connections: further
         ) { () throws(FerryError) in
             var options = options
             let there = try Self.top(target, isDryRun: isDryRun)
@@ -106,7 +110,7 @@ struct PullTreeTransfer: Transfer {
                 onEvent: events
             )
         }
-        let summary = try await connection.perform(request)
+        let summary = try await connection.perform(request, further: further, onJoin: context.onJoin)
         try shown.check()
         return summary
     }
@@ -174,6 +178,9 @@ extension Transfer {
 }
 
 extension TransferContext {
+    /// Whether the content of trees travels.
+    fileprivate var movesTrees: Bool { !self.trees.isDryRun && !self.trees.verifies }
+
     fileprivate func treeOptions(filtered isFiltered: Bool) -> WireTreeOptions {
         var options = WireTreeOptions()
         options.checksum = self.comparesContent
