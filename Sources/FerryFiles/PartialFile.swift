@@ -243,14 +243,12 @@ package final class PartialFile: Sendable {
     package func replaceTarget(_ metadata: FileMetadata? = nil) throws(FerryError) -> FerryError? {
         do throws(Errno) {
             var failure: FerryError?
-
             // The name is no secret: what lies under it may by now be another's, whom neither renaming nor removing is for.
-            guard try self.isStillThere() else {
+            guard let now = try self.infoIfStillThere() else {
                 self.isOpen.store(false, ordering: .releasing)
                 throw Errno(EBUSY)
             }
             if let metadata, metadata.owner != nil || metadata.policy.isPrivileged && !metadata.policy.isDaemon {
-                let now = try self.calls.info(self.opened.file.raw)
                 failure = try self.writer.giveAway(metadata, now: now, isNew: self.opened.size == 0)
             }
             try self.calls.renameat(self.directory.descriptor.raw, self.opened.name, self.target)
@@ -279,7 +277,7 @@ package final class PartialFile: Sendable {
     package func discard() {
         guard self.isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return }
         // Nobody could do more about a failure: the name is hidden, and cannot be addressed.
-        if (try? self.isStillThere()) ?? false {
+        if (try? self.infoIfStillThere()) != nil {
             try? self.calls.unlinkat(self.directory.descriptor.raw, self.opened.name)
         }
         // What could not be removed is not to be in the way of the next transfer, until this value is gone.
@@ -295,9 +293,9 @@ package final class PartialFile: Sendable {
         )
     }
 
-    private func isStillThere() throws(Errno) -> Bool {
+    private func infoIfStillThere() throws(Errno) -> FileInfo? {
         let (name, file) = (self.opened.name, self.opened.file.raw)
-        return try PartialName.info(name, ifStill: file, self.directory.descriptor.raw, self.calls) != nil
+        return try PartialName.info(name, ifStill: file, self.directory.descriptor.raw, self.calls)
     }
 
     private func failure(_ errno: Errno, file: StaticString = #fileID, line: UInt = #line) -> FerryError {
