@@ -19,6 +19,8 @@ const uint64_t ferry_resolve_beneath = RESOLVE_BENEATH;
 const uint64_t ferry_resolve_no_magiclinks = RESOLVE_NO_MAGICLINKS;
 const uint64_t ferry_resolve_no_symlinks = RESOLVE_NO_SYMLINKS;
 const long ferry_utime_omit = UTIME_OMIT;
+const int ferry_seek_data = SEEK_DATA;
+const int ferry_seek_hole = SEEK_HOLE;
 const int ferry_at_empty_path = AT_EMPTY_PATH;
 
 int ferry_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
@@ -34,6 +36,10 @@ long ferry_getdents64(int directory, void *buffer, size_t size) {
 
 int ferry_start_writeback(int descriptor, int64_t offset, int64_t count) {
     return sync_file_range(descriptor, offset, count, SYNC_FILE_RANGE_WRITE) < 0 ? -errno : 0;
+}
+
+int ferry_punch_hole(int descriptor, int64_t offset, int64_t count) {
+    return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, count) < 0 ? -errno : 0;
 }
 
 int ferry_syncfs(int descriptor) { return syncfs(descriptor) < 0 ? -errno : 0; }

@@ -7,6 +7,13 @@ package protocol ByteSource: AnyObject, Sendable {
     /// - Throws: mapped errors, which belong to the source.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(FerryError) -> Int
 
+    /// Passes over the hole in which the source stands: bytes that are zeros and that nobody need read.
+    ///
+    /// A source that is asked this before each read ends its reads before the next hole.
+    /// - Returns: how many bytes were passed over; 0 where there is none.
+    /// - Throws: mapped errors, which belong to the source.
+    func skipHole() throws(FerryError) -> Int64
+
     /// How many bytes the source had when it was opened; nil for a stream.
     var knownSize: Int64? { get }
 
@@ -16,6 +23,8 @@ package protocol ByteSource: AnyObject, Sendable {
 }
 
 extension ByteSource {
+    package func skipHole() throws(FerryError) -> Int64 { 0 }
+
     /// A stream is what was read from it.
     package func verifyUnchanged() throws(FerryError) {}
 }

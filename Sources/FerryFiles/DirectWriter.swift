@@ -13,6 +13,8 @@ import Glibc
     /// Every file system of Debian 12 takes multiples of a page; one that wants more answers EINVAL and is served the
     /// usual way.
     private static let alignment: Int64 = 4096
+    /// Fewer bytes are not worth a write of their own: pages between holes took 80 µs each.
+    private static let least = blockLength / 4
 
     /// Bytes collected and not yet written, and where they belong.
     @unsafe struct Pending {
@@ -97,19 +99,19 @@ import Glibc
     /// that collecting them is cheaper than a write of their own.
     private func alignedLength(_ bytes: UnsafeRawBufferPointer) -> Int {
         let alignment = Int(Self.alignment)
-        guard Int(bitPattern: bytes.baseAddress) % alignment == 0, bytes.count >= Self.blockLength / 4 else {
+        guard Int(bitPattern: bytes.baseAddress) % alignment == 0, bytes.count >= Self.least else {
             return 0
         }
         return bytes.count - bytes.count % alignment
     }
 
-    /// Writes the whole pages of what is collected.
+    /// Writes the whole pages of what is collected, unless that is little.
     ///
     /// - Returns: the rest, for the caller to write; afterwards nothing is collected. Nil if there is none.
     func take(calls: SystemCalls) throws(Errno) -> Pending? {
         var done = 0
-        let whole = self.count - self.count % Int(Self.alignment)
-        // What has no whole pages, and what a file system refuses, goes the usual way.
+        let whole = self.count < Self.least ? 0 : self.count - self.count % Int(Self.alignment)
+        // What is little, and what a file system refuses, goes the usual way.
         if whole > 0, !self.isRefused {
             let pages = unsafe UnsafeRawBufferPointer(rebasing: self.block.prefix(whole))
             do throws(Errno) {

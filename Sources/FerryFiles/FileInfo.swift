@@ -26,6 +26,8 @@ package struct FileInfo: Sendable, Hashable {
     package let kind: Kind
     /// Bytes.
     package let size: Int64
+    /// Bytes that it takes of the disk, as far as the file system tells.
+    package let allocated: Int64
     /// Permission bits with setuid, setgid and sticky: `0o7777`.
     package let mode: UInt32
     /// When the content was last changed (mtime).
@@ -62,6 +64,8 @@ package struct FileInfo: Sendable, Hashable {
             default: .other
             }
         self.size = Int64(status.st_size)
+        let (allocated, overflow) = Int64(status.st_blocks).multipliedReportingOverflow(by: 512)
+        self.allocated = overflow ? .max : allocated
         self.mode = UInt32(status.st_mode) & 0o7777
         self.modified = Timestamp(status.st_mtim)
         self.changed = Timestamp(status.st_ctim)
@@ -76,6 +80,9 @@ package struct FileInfo: Sendable, Hashable {
 
     /// Whether it belongs to this process's user.
     package var isOurs: Bool { self.owner == geteuid() }
+
+    /// Whether it is a file that may have holes.
+    package var isSparse: Bool { self.kind == .file && self.allocated < self.size }
 
     /// Whether `other` is the same file with, as far as the kernel can tell, the same content.
     package func isSameVersion(as other: FileInfo) -> Bool {

@@ -25,8 +25,6 @@ package final class PartialFile: Sendable {
     private let opened: PartialName.Opened
     /// What an earlier transfer to this target may have left; to be read and hashed before it counts.
     package let kept: KeptFile?
-    /// Bytes that the file had when it was opened; behind them it reads as zeros where nothing was written since.
-    package var startSize: Int64 { self.opened.size }
     private let isOpen = Atomic<Bool>(true)
     /// What was written since writeback was last started.
     private let unstarted = Mutex(WrittenRange())
@@ -57,7 +55,7 @@ package final class PartialFile: Sendable {
         let name = PartialName.following(target, owner: owner)
         self.opened = try PartialName.open(name, in: directory.descriptor.raw, calls: calls)
         self.kept =
-            self.opened.size > 0
+            try self.opened.size > 0
             ? KeptFile(self.opened.file.raw, size: self.opened.size, description: description, calls: calls) : nil
         self.directory = directory
         self.target = target
@@ -79,6 +77,27 @@ package final class PartialFile: Sendable {
             unsafe try self.writeCached(rest, at: offset + Int64(done))
         } catch {
             throw self.failure(error)
+        }
+    }
+
+    /// Has zeros where nothing was written since the file was opened, without writing them.
+    ///
+    /// What an earlier transfer left there is given back to the disk.
+    /// - Parameters:
+    ///   - offset: bytes from the beginning.
+    ///   - count: how many.
+    /// - Returns: false if they must be written.
+    package func makeHole(at offset: Int64, count: Int) -> Bool {
+        // Behind its end a file reads as zeros.
+        if offset >= self.opened.size { return true }
+        guard offset >= 0, !offset.addingReportingOverflow(Int64(count)).overflow else { return false }
+        let file = self.opened.file.raw
+        do throws(Errno) {
+            let start = try self.calls.dataStart(file, from: offset) ?? .max
+            if start - offset < count { try self.calls.punchHole(file, at: offset, count: Int64(count)) }
+            return true
+        } catch {
+            return false
         }
     }
 

@@ -27,16 +27,19 @@ extension SourceFile: PlacedBytes {
 /// bytes) go this way; with others it falls back to the usual one.
 package final class KeptFile: PlacedBytes {
     package let size: Int64
+    /// Bytes that it takes of the disk.
+    package let allocated: Int64
     private let descriptor: Descriptor
     private let description: String
     private let calls: SystemCalls
 
     /// Nil where the file cannot be opened again.
-    init?(_ file: Int32, size: Int64, description: String, calls: SystemCalls) {
+    init?(_ file: Int32, size: Int64, description: String, calls: SystemCalls) throws(Errno) {
         let raw = ferry_reopen_reading(file)
         guard raw >= 0 else { return nil }
         self.descriptor = Descriptor(adopting: raw)
         self.size = size
+        self.allocated = try calls.info(file).allocated
         self.description = description
         self.calls = calls
     }

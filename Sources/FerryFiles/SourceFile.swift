@@ -14,6 +14,8 @@ package final class SourceFile: ByteSource {
     private let name: String
     private let calls: SystemCalls
     private let position = Atomic<Int64>(0)
+    /// Up to where the data go in which ``skipHole()`` found it.
+    private let dataEnd = Atomic<Int64>(0)
 
     /// Takes over an open descriptor; `name` is escaped already and serves messages.
     init(_ descriptor: consuming Descriptor, name: String, calls: SystemCalls) throws(Errno) {
@@ -66,9 +68,48 @@ package final class SourceFile: ByteSource {
 
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws(FerryError) -> Int {
         let offset = self.position.load(ordering: .relaxed)
-        let count = unsafe try self.read(into: buffer, at: offset)
+        let dataEnd = self.dataEnd.load(ordering: .relaxed)
+        let room = offset < dataEnd ? Int(clamping: dataEnd - offset) : .max
+        let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(room))
+        let count = unsafe try self.read(into: part, at: offset)
         self.position.store(offset + Int64(count), ordering: .relaxed)
         return count
+    }
+
+    package func skipHole() throws(FerryError) -> Int64 {
+        let offset = self.position.load(ordering: .relaxed)
+        guard offset >= self.dataEnd.load(ordering: .relaxed),
+            let data = try self.nextData(from: offset, upTo: self.info.size)
+        else { return 0 }
+        self.dataEnd.store(data.upperBound, ordering: .relaxed)
+        self.position.store(data.lowerBound, ordering: .relaxed)
+        return data.lowerBound - offset
+    }
+
+    /// Where the next data lie, from `offset` on; an empty range at `end` if there are none before that.
+    ///
+    /// - Returns: nil if the file has no holes, or not so far on.
+    private func nextData(from offset: Int64, upTo end: Int64) throws(FerryError) -> Range<Int64>? {
+        guard self.info.isSparse, offset >= 0, offset < end else { return nil }
+        do throws(Errno) {
+            guard let data = try self.calls.nextData(self.descriptor.raw, from: offset), data.lowerBound < end else {
+                return end..<end
+            }
+            return data
+        } catch {
+            // A file system that does not tell has everything read.
+            guard [EINVAL, ENOSYS, EOPNOTSUPP].contains(error.code) else { throw FerryError(error, "read", self.name) }
+            return offset..<end
+        }
+    }
+
+    /// Whether `count` bytes at `offset` are zeros that take no space; false, too, where that is not known.
+    package func hasHole(at offset: Int64, count: Int) -> Bool {
+        let (end, overflow) = offset.addingReportingOverflow(Int64(count))
+        guard !overflow, end <= self.info.size, let data = try? self.nextData(from: offset, upTo: end) else {
+            return false
+        }
+        return data.lowerBound == end
     }
 
     /// The whole content of a small file; throws `limit` if it has more bytes than that.

@@ -10,6 +10,7 @@ package struct SystemCalls: Sendable {
     package enum Name: String, Sendable, CaseIterable {
         case openat2, fstat, getdents, fstatvfs, pread, pwrite, ftruncate, fchmod, futimens, fsync
         case renameat, unlinkat, mkdirat, readlinkat, symlinkat, linkat, syncfs
+        case lseek, fallocate
         case listxattr, getxattr, setxattr, removexattr, fchownat, mknodat
     }
 

@@ -40,6 +40,12 @@ final class Ahead<Element: Sendable>: Sendable {
     /// Nobody takes any more; what is being made now is the last.
     func stop() { self.state.withLock { $0.isStopped = true } }
 
+    /// Nobody takes any more. Returns when nothing is being made: what that took is free.
+    func stopAndWait() {
+        self.stop()
+        self.queue.sync {}
+    }
+
     private func order() {
         self.queue.async {
             guard !self.state.withLock({ $0.isStopped || $0.isAtEnd }) else { return }

@@ -17,7 +17,7 @@ final class AheadReader {
 
     private let file: any PlacedBytes
     private var ahead: Ahead<Int>?
-    private var ring = Ring()
+    private let ring = Ring()
     /// The buffer of the ring that has the bytes at hand, where in it they are, and where in the file.
     private var number = 0
     private var range = 0..<0
@@ -77,11 +77,11 @@ final class AheadReader {
     }
 
     private func restart(at start: UInt64) {
-        self.ahead?.stop()
-        // What is being read now still goes to the old one.
-        let (file, ring) = (self.file, Ring())
+        // The ring is used again.
+        self.ahead?.stopAndWait()
+        let (file, ring) = (self.file, self.ring)
         (self.origin, self.start) = (start, start)
-        (self.ring, self.number, self.range) = (ring, 0, Ring.front..<Ring.front)
+        (self.number, self.range) = (0, Ring.front..<Ring.front)
         var (position, next) = (Int64(clamping: self.start), 0)
         self.ahead = Ahead(depth: Self.depth) {
             next += 1

@@ -84,14 +84,12 @@ struct BlockBuilder {
         var end = first.offset
         let areNeighbours = chunks.allSatisfy { chunk in
             defer { end += chunk.length }
-            return chunk.number == first.number && chunk.offset == end
+            return chunk.number == first.number && chunk.offset == end && chunk.isHole == first.isHole
         }
-        if areNeighbours, let slice = first.segment.getSlice(at: first.offset, length: length) { return slice }
+        if areNeighbours, let slice = first.bytes(length) { return slice }
         var copy = ByteBufferAllocator().buffer(capacity: length)
         for chunk in chunks {
-            if let slice = chunk.segment.getSlice(at: chunk.offset, length: chunk.length) {
-                copy.writeImmutableBuffer(slice)
-            }
+            if let slice = chunk.bytes(chunk.length) { copy.writeImmutableBuffer(slice) }
         }
         return copy
     }

@@ -7,9 +7,8 @@ package protocol ByteDestination: AnyObject {
     var isRandomAccess: Bool { get }
     /// What may be in place already, from a transfer that was cut; only where ``isRandomAccess``.
     var kept: (any PlacedBytes)? { get }
-    /// From where on nothing was written before this transfer, in bytes from the file's start: what it leaves out there reads
-    /// as zeros, and takes no space. Nil where everything must be written.
-    var emptyFrom: UInt64? { get }
+    /// Has zeros where this transfer wrote nothing, without writing them: false where they must be written.
+    func makeHole(at offset: UInt64, length: Int) -> Bool
     /// Writes all of `bytes` at `offset`, in bytes from the file's start.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError)
     /// Fills `bytes` from `offset`; only where ``isRandomAccess``.
@@ -25,5 +24,5 @@ package protocol ByteDestination: AnyObject {
 
 extension ByteDestination {
     package var kept: (any PlacedBytes)? { nil }
-    package var emptyFrom: UInt64? { nil }
+    package func makeHole(at offset: UInt64, length: Int) -> Bool { false }
 }

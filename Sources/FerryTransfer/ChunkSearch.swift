@@ -116,7 +116,7 @@ final class ChunkSearch {
 
     private func recent(_ id: ChunkID, _ length: Int) -> Found? {
         guard let found = self.recent[id], found.chunk.length == length,
-            let bytes = found.chunk.segment.getSlice(at: found.chunk.offset, length: length)
+            let bytes = found.chunk.bytes(length)
         else { return nil }
         return (bytes, found.offset)
     }
@@ -171,7 +171,7 @@ final class ChunkSearch {
         guard expected < UInt64(clamping: self.source.info.size) || self.segments == nil else { return }
         // Cuts depend on 64 bytes and the shortest chunk: after two chunks they are those of the whole file again.
         let start = expected - min(expected, UInt64(2 * self.parameters.maximum))
-        self.segments?.stop()
+        self.segments?.stopAndWait()
         var reader = SourceReader(
             source: Section(self.source, from: start),
             parameters: self.parameters,

@@ -46,7 +46,9 @@ struct ContentSender {
     }
 
     /// Whether all that was appended has been sent, and has arrived where it could still be lost, or is had.
-    var isEmpty: Bool { self.heldBytes == 0 && self.unnamed.isEmpty && self.lanes.areDone }
+    var isEmpty: Bool {
+        self.heldBytes == 0 && self.unnamed.isEmpty && self.undecided.isEmpty && self.lanes.areDone
+    }
 
     /// Whether all that was appended has been named.
     var isNamed: Bool { self.unnamed.isEmpty }
@@ -69,7 +71,7 @@ struct ContentSender {
 
     mutating func append(_ piece: Piece) {
         self.unnamed.append(piece)
-        if case .chunk(let chunk) = piece { self.heldBytes += chunk.length }
+        if case .chunk(let chunk) = piece { self.heldBytes += chunk.heldLength }
     }
 
     /// Takes the receiver's wants, credit or confirmation.
@@ -122,10 +124,11 @@ struct ContentSender {
 
     private mutating func decide(_ isWanted: Bool) {
         let chunk = self.undecided.removeFirst()
+        self.heldBytes -= chunk.heldLength
         if isWanted {
+            self.heldBytes += chunk.length
             self.builder.append(chunk)
         } else {
-            self.heldBytes -= chunk.length
             self.summary.bytes += UInt64(chunk.length)
             self.summary.savedBytes += UInt64(chunk.length)
         }

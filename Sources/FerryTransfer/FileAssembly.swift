@@ -19,6 +19,10 @@ final class FileAssembly {
     /// Of the names at the front of `undecided`: whether what a cut transfer left in their places is what they name.
     private var inPlace = CircularBuffer<Bool>()
     private var old: SourceFile?
+    /// Shorter zeros than ``longHole`` are holes at the sender, too.
+    private let isSparse: Bool
+    /// Zeros of so many bytes become holes whatever they are at the sender.
+    private static let longHole = 64 << 10
     /// Another file here that may be the same: what it has lies in the same places.
     private var twin: SourceFile?
     /// Made with the first names, which tell how it is to be cut.
@@ -34,7 +38,9 @@ final class FileAssembly {
     ///   - destination: where the file goes.
     ///   - old: the version that the file replaces, if there is one.
     ///   - twin: another file that may be the same.
-    init(destination: any ByteDestination, old: SourceFile?, twin: SourceFile? = nil) {
+    ///   - isSparse: whether the sender says that the file has holes.
+    init(destination: any ByteDestination, old: SourceFile?, twin: SourceFile? = nil, isSparse: Bool) {
+        self.isSparse = isSparse
         self.destination = destination
         self.kept = destination.kept.map { KeptCheck($0) }
         self.old = old
@@ -94,6 +100,12 @@ final class FileAssembly {
             throw error
         }
         self.undecided.removeFirst()
+        if self.inPlace.first != true, self.isHole(name),
+            self.destination.makeHole(at: name.offset, length: name.length)
+        {
+            _ = self.inPlace.popFirst()
+            return (true, 0)
+        }
         let isLookedAt = !self.inOld.isEmpty
         let isHere = try self.has(name, earlier: earlier)
         // Where something else lies in its place, looking costs as much as taking it, and a search costs what it read.
@@ -142,7 +154,7 @@ final class FileAssembly {
     private func has(_ name: ReceiveMachine.Name, earlier: UInt64?) throws(FerryError) -> Bool {
         guard self.destination.isRandomAccess else { return false }
         let (isInPlace, isInOld) = (self.inPlace.popFirst() ?? false, self.inOld.popFirst())
-        if isInPlace || isInOld == true || self.isHole(name) { return true }
+        if isInPlace || isInOld == true { return true }
         if let chunk = self.oldVersion?.chunk(name, isReplaced: isInOld == false) {
             try self.write(chunk, at: name.offset)
             return true
@@ -157,10 +169,9 @@ final class FileAssembly {
         return try self.copy(name, from: earlier)
     }
 
-    /// Whether it is enough to write nothing: long runs of zeros become holes.
+    /// Whether it is to become a hole: long runs of zeros do, and what is one at the sender.
     private func isHole(_ name: ReceiveMachine.Name) -> Bool {
-        guard let start = self.destination.emptyFrom, name.offset >= start else { return false }
-        return name.id.isOfZeros(length: name.length)
+        name.isZeros && (self.isSparse || name.length >= Self.longHole)
     }
 
     private func write(_ chunk: ByteBuffer, at offset: UInt64) throws(FerryError) {

@@ -20,6 +20,7 @@ package final class FileReceiver {
     ///   - destination: where the file goes.
     ///   - announcedSize: what the sender said, in bytes; nil for a stream.
     ///   - old: the version that the file replaces, if there is one.
+    ///   - isSparse: whether the sender says that the file has holes.
     ///   - limits: what this side announced.
     ///   - window: asked after each block how many bytes the sender may have in flight now; nil for what was announced.
     ///   - onProgress: told after each block and decision.
@@ -27,11 +28,12 @@ package final class FileReceiver {
         destination: any ByteDestination,
         announcedSize: UInt64?,
         old: SourceFile? = nil,
+        isSparse: Bool = false,
         limits: FrameLimits,
         window: (@Sendable () -> Int)? = nil,
         onProgress: (@Sendable (TransferSummary) -> Void)? = nil
     ) {
-        self.assembly = FileAssembly(destination: destination, old: old)
+        self.assembly = FileAssembly(destination: destination, old: old, isSparse: isSparse)
         let machine = ReceiveMachine(
             limits: limits,
             announcedSize: announcedSize,

@@ -57,7 +57,9 @@ final class KeptCheck: Sendable {
         var length = 0
         var pieces: [Piece] = []
         for name in names {
-            if length + name.length > Self.step, !piece.isEmpty {
+            // Zeros are not read, and make long pieces.
+            let isOther = piece.last.map { $0.isZeros != name.isZeros } ?? false
+            if isOther || length + name.length > Self.step && !name.isZeros && !piece.isEmpty {
                 pieces.append(Piece(names: piece))
                 (piece, length) = ([], 0)
             }
@@ -119,8 +121,9 @@ final class KeptCheck: Sendable {
         }
     }
 
-    /// What cannot be read is not there.
+    /// What cannot be read is not there. Zeros need not be: they are had without writing them (``ByteDestination/makeHole(at:length:)``).
     private func look(for names: [ReceiveMachine.Name]) -> [Bool] {
+        if names.first?.isZeros ?? false { return names.map { _ in false } }
         let length = names.reduce(0) { $0 + $1.length }
         guard let first = names.first, let start = Int64(exactly: first.offset) else { return [] }
         let within = Int(start) % Self.page
@@ -133,4 +136,9 @@ final class KeptCheck: Sendable {
         let ids = unsafe ChunkID.hashing(SourceReader.slices(bytes, names.map(\.length)))
         return zip(names, ids).map { $0.id == $1 }
     }
+}
+
+extension ReceiveMachine.Name {
+    /// Whether it stands for nothing but zeros, as far as that is known without hashing.
+    var isZeros: Bool { self.id.isOfZeros(length: self.length) }
 }

@@ -1,6 +1,7 @@
 import FerryChunking
 import FerryErrors
 import FerryFiles
+import FerryWire
 import NIOCore
 
 /// Reads a source in segments and cuts each into chunks that lie contiguous in memory.
@@ -17,6 +18,34 @@ struct SourceReader {
         /// In the segment, in bytes.
         let offset: Int
         let length: Int
+        /// It was not read: its zeros are those of all holes.
+        var isHole = false
+
+        private static let zeros = ByteBuffer(repeating: 0, count: ChunkLimits.maximumLength)
+
+        /// Of a hole, that is no segment's.
+        init(hole length: Int, id: ChunkID, number: Int) {
+            (self.id, self.segment, self.number, self.offset, self.length) = (id, ByteBuffer(), number, 0, length)
+            self.isHole = true
+        }
+
+        init(id: ChunkID, segment: ByteBuffer, number: Int, offset: Int, length: Int) {
+            (self.id, self.segment, self.number, self.offset, self.length) = (id, segment, number, offset, length)
+        }
+
+        /// Bytes of memory that it takes as long as it is not wanted.
+        var heldLength: Int { self.isHole ? 0 : self.length }
+
+        /// Its bytes, and of its neighbours behind it.
+        func bytes(_ length: Int) -> ByteBuffer? {
+            (self.isHole ? Self.zeros : self.segment).getSlice(at: self.offset, length: length)
+        }
+    }
+
+    /// Where data or a hole was cut.
+    private enum Cut {
+        case data(Int)
+        case hole(Int)
     }
 
     /// Bytes of a segment, what is left of the one before included: a power of two, for that is what is allocated, and
@@ -26,6 +55,8 @@ struct SourceReader {
     private let source: any ByteSource
     private var chunker: GearChunker
     private var rest = ByteBuffer()
+    /// Bytes of a hole that were passed over and not yet cut.
+    private var hole: Int64 = 0
     /// Of the segment that was read last.
     private(set) var number: Int
     private(set) var isAtEnd = false
@@ -62,47 +93,67 @@ struct SourceReader {
         self.chunker = GearChunker(parameters: parameters)
     }
 
-    /// Reads the next segment.
+    /// Reads the next segment, or passes over a hole, at whose edges chunks end.
     ///
-    /// - Returns: the chunks that it completes, perhaps none.
+    /// - Returns: the chunks that this completes, perhaps none.
     /// - Throws: what reading fails with, `.sourceChanged` once there is more than the source said.
     mutating func next() throws(FerryError) -> [Chunk] {
+        var cuts: [Cut] = []
+        self.cutHole(&cuts)
+        guard cuts.isEmpty else { return self.name(cuts, ByteBuffer()) }
         var segment = ByteBufferAllocator().buffer(capacity: self.segmentLength)
         segment.writeImmutableBuffer(self.rest)
-        let fresh = segment.writerIndex
         self.rest = ByteBuffer()
-        while !self.isAtEnd, segment.writableBytes > 0 {
-            if try self.fill(&segment) == 0 { self.isAtEnd = true }
-        }
-        self.bytesRead += Int64(segment.writerIndex - fresh)
-        if let known = self.source.knownSize, self.bytesRead > known { try self.refuseGrowth(known) }
-        self.plain?.update(segment, from: fresh)
         self.number += 1
-        var lengths: [Int] = []
-        while let length = self.cut(segment) {
-            lengths.append(length)
-            segment.moveReaderIndex(forwardBy: length)
+        while !self.isAtEnd, segment.writableBytes > 0, self.hole == 0 {
+            self.hole = try self.source.skipHole()
+            if self.hole > 0 {
+                self.cut(&segment, atEnd: true, &cuts)
+                self.bytesRead += self.hole
+                self.cutHole(&cuts)
+            } else {
+                try self.fill(&segment)
+            }
         }
+        if let known = self.source.knownSize, self.bytesRead > known { try self.refuseGrowth(known) }
+        self.cut(&segment, atEnd: self.isAtEnd, &cuts)
         self.rest = segment.slice()
         segment.moveReaderIndex(to: 0)
-        return self.name(lengths, segment)
+        return self.name(cuts, segment)
     }
 
     /// Hashes the chunks of a segment together, which is faster than one by one.
-    private mutating func name(_ lengths: [Int], _ segment: ByteBuffer) -> [Chunk] {
+    private mutating func name(_ cuts: [Cut], _ segment: ByteBuffer) -> [Chunk] {
+        let lengths = cuts.compactMap { if case .data(let length) = $0 { length } else { nil } }
         let ids = unsafe segment.withUnsafeReadableBytes { bytes in
             unsafe ChunkID.hashing(Self.slices(bytes, lengths))
         }
-        var chunks: [Chunk] = []
-        chunks.reserveCapacity(ids.count)
-        var offset = 0
-        for (id, length) in zip(ids, lengths) {
-            self.digest.update(id: id, length: UInt32(length))
-            self.size += UInt64(length)
-            chunks.append(Chunk(id: id, segment: segment, number: self.number, offset: offset, length: length))
-            offset += length
+        var (next, offset) = (0, 0)
+        return cuts.compactMap { cut in
+            let chunk: Chunk
+            switch cut {
+            case .data(let length):
+                chunk = Chunk(id: ids[next], segment: segment, number: self.number, offset: offset, length: length)
+                next += 1
+                offset += length
+            case .hole(let length):
+                guard let id = ChunkID.ofZeros(length) else { return nil }
+                chunk = Chunk(hole: length, id: id, number: self.number)
+            }
+            self.digest.update(id: chunk.id, length: UInt32(chunk.length))
+            self.size += UInt64(chunk.length)
+            return chunk
         }
-        return chunks
+    }
+
+    /// Cuts the hole that was passed over, or as much of it as one frame of names tells of.
+    private mutating func cutHole(_ cuts: inout [Cut]) {
+        while self.hole > 0, cuts.count < WireConstants.namesPerFrame {
+            let length = ChunkID.zeros(atMost: self.hole)
+            cuts.append(.hole(length))
+            self.plain?.update(zeros: UInt64(length))
+            self.hole -= Int64(length)
+        }
     }
 
     /// Tells whether the source still is what it was when it was opened.
@@ -118,10 +169,14 @@ struct SourceReader {
         )
     }
 
-    private mutating func cut(_ segment: ByteBuffer) -> Int? {
-        guard segment.readableBytes > 0 else { return nil }
-        let isAtEnd = self.isAtEnd
-        return unsafe segment.withUnsafeReadableBytes { bytes in unsafe self.chunker.nextCut(in: bytes, atEnd: isAtEnd)
+    private mutating func cut(_ segment: inout ByteBuffer, atEnd isAtEnd: Bool, _ cuts: inout [Cut]) {
+        while segment.readableBytes > 0,
+            let length = unsafe segment.withUnsafeReadableBytes({ bytes in
+                unsafe self.chunker.nextCut(in: bytes, atEnd: isAtEnd)
+            })
+        {
+            cuts.append(.data(length))
+            segment.moveReaderIndex(forwardBy: length)
         }
     }
 
@@ -135,7 +190,8 @@ struct SourceReader {
         }
     }
 
-    private func fill(_ segment: inout ByteBuffer) throws(FerryError) -> Int {
+    private mutating func fill(_ segment: inout ByteBuffer) throws(FerryError) {
+        let start = segment.writerIndex
         var failure: FerryError?
         let count = unsafe segment.writeWithUnsafeMutableBytes(minimumWritableBytes: 0) { free in
             do throws(FerryError) {
@@ -146,7 +202,9 @@ struct SourceReader {
             }
         }
         if let failure { throw failure }
-        return count
+        self.isAtEnd = count == 0
+        self.bytesRead += Int64(count)
+        self.plain?.update(segment, from: start)
     }
 }
 

@@ -11,6 +11,7 @@ extension WireMetadata {
         self.mode = info.mode
         self.modifiedSeconds = info.modified.seconds
         self.modifiedNanoseconds = info.modified.nanoseconds
+        if info.isSparse { self.allocated = UInt64(clamping: info.allocated) }
     }
 
     /// The time of modification.

@@ -87,4 +87,22 @@ struct ChunkIDTests {
             }
         }
     }
+
+    private static let zeroLengths: [Int] = [
+        1, 2, 4095, 4096, 4097, 8192, 12_288, 1_044_480, 1_048_575, 1_048_576, 1_052_672,
+    ]
+
+    /// What runs of zeros are cut into, and what they are not.
+    @Test(arguments: zeroLengths) func zerosHaveKnownIds(_ length: Int) {
+        let id = [UInt8](repeating: 0, count: length).withUnsafeBytes { ChunkID(hashing: $0) }
+        let isKnown = length <= 1 << 20 && (length < 4096 || length % 4096 == 0)
+        #expect(ChunkID.ofZeros(length) == (isKnown ? id : nil))
+        #expect(id.isOfZeros(length: length) == isKnown && !id.isOfZeros(length: length - 1))
+        #expect(ChunkID.ofZeros(ChunkID.zeros(atMost: Int64(length))) != nil)
+    }
+
+    @Test func aLongRunOfZerosIsCutIntoTheLongestChunks() {
+        for length: Int64 in [.max, 1 << 40, 1_048_577] { #expect(ChunkID.zeros(atMost: length) == 1 << 20) }
+        for length in [0, -1, Int.max, Int.min] { #expect(ChunkID.ofZeros(length) == nil) }
+    }
 }

@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test func keepsTheOldFileWhenItCannotBeReplaced() throws {
-        for name in [SystemCalls.Name.openat2, .pwrite, .fchmod, .renameat] {
+        for name in [SystemCalls.Name.openat2, .pwrite, .fsync, .renameat] {
             let scratch = try Scratch()
             let path = scratch.full("secret")
             try PrivateFile.write(path, [1])

@@ -14,6 +14,8 @@ extern const uint64_t ferry_resolve_beneath;
 extern const uint64_t ferry_resolve_no_magiclinks;
 extern const uint64_t ferry_resolve_no_symlinks;
 extern const long ferry_utime_omit;
+extern const int ferry_seek_data;
+extern const int ferry_seek_hole;
 extern const int ferry_at_empty_path;
 
 /// openat2(2): `mode` must be 0 unless `flags` create a file.
@@ -28,6 +30,9 @@ long ferry_getdents64(int directory, void *buffer, size_t size);
 
 /// sync_file_range(2) with SYNC_FILE_RANGE_WRITE: starts writing dirty pages back and does not wait for it.
 int ferry_start_writeback(int descriptor, int64_t offset, int64_t count);
+
+/// fallocate(2) with FALLOC_FL_PUNCH_HOLE: `count` bytes at `offset` become zeros that take no space.
+int ferry_punch_hole(int descriptor, int64_t offset, int64_t count);
 
 /// syncfs(2): makes durable what was written to the descriptor's file system.
 int ferry_syncfs(int descriptor);

@@ -33,7 +33,9 @@ package final class LocalDestination: ByteDestination, Sendable {
 
     package var kept: (any PlacedBytes)? { self.partial.kept }
 
-    package var emptyFrom: UInt64? { UInt64(clamping: self.partial.startSize) }
+    package func makeHole(at offset: UInt64, length: Int) -> Bool {
+        self.partial.makeHole(at: Int64(clamping: offset), count: length)
+    }
 
     package func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError) {
         try self.partial.write(bytes, at: Int64(clamping: offset))

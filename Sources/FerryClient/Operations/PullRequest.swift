@@ -130,6 +130,7 @@ package final class PullRequest: FrameOperation {
                 destination: try self.makeDestination(ready),
                 announcedSize: ready.hasSize ? ready.size : nil,
                 old: self.old?.file,
+                isSparse: ready.metadata.hasAllocated,
                 limits: FrameLimits(),
                 onProgress: self.onProgress
             )

@@ -38,21 +38,25 @@ package final class OpenDirectory: Sendable {
         }
     }
 
-    /// All names in it but those of partial files, sorted by their bytes.
+    /// All names in it but those of partial files, in the order of their bytes.
+    /// - Parameter limit: bytes of them that are kept in memory.
+    /// - Returns: the names.
     /// - Throws: mapped errors: a directory that could not be read to its end is never taken for a shorter one.
-    package func names() throws(FerryError) -> NameList {
-        do throws(Errno) {
-            // A descriptor of its own, for reading moves its place.
-            var reader = DirectoryReader(try self.reopened(), calls: self.calls)
-            var list = NameList()
-            while let name = try reader.next() {
-                if !name.starts(with: RelativePath.reservedPrefix) { list.append(name) }
-            }
-            list.sort()
-            return list
-        } catch {
+    package func names(inMemory limit: Int = NameList.memoryLimit) throws(FerryError) -> NameList {
+        let list = NameList(limit: limit)
+        var reader: DirectoryReader
+        // A descriptor of its own, for reading moves its place.
+        do throws(Errno) { reader = DirectoryReader(try self.reopened(), calls: self.calls) } catch {
             throw self.failure(error, "list", [])
         }
+        while true {
+            let next: [UInt8]?
+            do throws(Errno) { next = try reader.next() } catch { throw self.failure(error, "list", []) }
+            guard let name = next else { break }
+            if !name.starts(with: RelativePath.reservedPrefix) { try list.append(name, in: self) }
+        }
+        try list.sort()
+        return list
     }
 
     /// Opens a directory in it, which must be one, and no link to one.
@@ -98,16 +102,18 @@ package final class OpenDirectory: Sendable {
     /// - Parameters:
     ///   - name: of a regular file in it.
     ///   - buffer: is filled from its beginning; one byte longer than the file is expected to be.
-    /// - Returns: how many bytes there were, `buffer.count` if there may be more, and the file's status after they were read.
+    /// - Returns: how many bytes there were, `buffer.count` if there may be more, the file's status after they were read, and
+    ///   which of them are holes.
     /// - Throws: `notFound`, `notAFile`, `permission` and other mapped errors.
     package func read(
         _ name: [UInt8],
         into buffer: UnsafeMutableRawBufferPointer
-    ) throws(FerryError) -> (count: Int, info: FileInfo) {
+    ) throws(FerryError) -> (count: Int, info: FileInfo, holes: [Range<Int>]) {
         do throws(Errno) {
             let file = try self.open(name, flags: SourceFile.flags | ferry_o_nofollow)
             let count = unsafe try self.calls.preadFully(file.raw, buffer, at: 0)
-            return (count, try self.calls.info(file.raw))
+            let info = try self.calls.info(file.raw)
+            return (count, info, info.isSparse ? self.calls.holes(file.raw, upTo: count) : [])
         } catch {
             throw self.failure(error, "read", name)
         }

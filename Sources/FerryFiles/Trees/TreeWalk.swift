@@ -41,7 +41,6 @@ package final class TreeWalk {
         let directory: OpenDirectory?
         let names: NameList
         let filter: FilterLevel?
-        var next = 0
     }
 
     private let top: OpenDirectory
@@ -87,12 +86,11 @@ package final class TreeWalk {
         while let level = self.levels.last {
             guard passed < Self.pauseAfter else { return .pause }
             passed += 1
-            guard let directory = level.directory, level.next < level.names.count else {
+            guard let directory = level.directory, let name = try level.names.next() else {
                 self.levels.removeLast()
                 return .end
             }
-            self.levels[self.levels.count - 1].next += 1
-            if let entry = try self.entry(level.names[level.next], in: directory, level.filter) { return .entry(entry) }
+            if let entry = try self.entry(name, in: directory, level.filter) { return .entry(entry) }
         }
         return nil
     }
@@ -143,7 +141,7 @@ package final class TreeWalk {
         let names = isElsewhere ? NameList() : try self.names(of: opened)
         let level = try filter?.entering(
             entry.name,
-            ignoreFile: names.contains(IgnoreFile.name) ? opened.ignoreFile(self.filter) : nil,
+            ignoreFile: names.hasIgnoreFile ? opened.ignoreFile(self.filter) : nil,
             named: Escaping.escape(opened.path(of: IgnoreFile.name))
         )
         entry.opened = opened
@@ -153,13 +151,9 @@ package final class TreeWalk {
 
     /// What is in a directory; of a cache only its tag.
     private func names(of directory: OpenDirectory) throws(FerryError) -> NameList {
-        guard !directory.isCache(self.filter) else { return self.tag() }
-        return try directory.names()
-    }
-
-    private func tag() -> NameList {
-        var tag = NameList()
-        tag.append(CacheDirectory.tagName)
+        guard directory.isCache(self.filter) else { return try directory.names() }
+        let tag = NameList()
+        try tag.append(CacheDirectory.tagName, in: directory)
         return tag
     }
 }

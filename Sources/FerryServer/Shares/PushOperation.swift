@@ -95,9 +95,11 @@ final class PushOperation: FrameOperation {
             mode: self.mode,
             modified: modified
         )
-        let kept = UInt64(clamping: partial.kept?.size ?? 0)
+        let kept = UInt64(clamping: partial.kept?.allocated ?? 0)
+        // Of a sparse file only the data need room.
+        let space = size.map { self.request.metadata.hasAllocated ? min($0, self.request.metadata.allocated) : $0 } ?? 0
         do throws(FerryError) {
-            try services.roots.checkSpace(location, for: size.map { $0 > kept ? $0 - kept : 0 } ?? 0)
+            try services.roots.checkSpace(location, for: space > kept ? space - kept : 0)
         } catch {
             destination.abandon(keeping: true)
             throw error
@@ -107,6 +109,7 @@ final class PushOperation: FrameOperation {
             destination: destination,
             announcedSize: size,
             old: old,
+            isSparse: self.request.metadata.hasAllocated,
             limits: self.access.limits,
             window: { session.window(announced) }
         )

@@ -15,7 +15,9 @@ final class ShareDestination: ByteDestination {
 
     var kept: (any PlacedBytes)? { self.partial.kept }
 
-    var emptyFrom: UInt64? { UInt64(clamping: self.partial.startSize) }
+    func makeHole(at offset: UInt64, length: Int) -> Bool {
+        self.partial.makeHole(at: Int64(clamping: offset), count: length)
+    }
 
     init(
         partial: PartialFile,

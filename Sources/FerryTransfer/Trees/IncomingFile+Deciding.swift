@@ -21,8 +21,9 @@ extension IncomingFile {
         // Of what is given up nothing is wanted.
         if self.isGivenUp { return (true, 0) }
         if self.isVerified {
-            if try !self.isSame(name) { self.differs = true }
-            return (true, name.length)
+            let (isSame, effort) = try self.compare(name)
+            if !isSame { self.differs = true }
+            return (true, effort)
         }
         guard let content = self.contentIfOnlyTouched(name) else { return (false, 0) }
         let destination = try destination()
@@ -34,15 +35,19 @@ extension IncomingFile {
 
     /// Whether the file that is here has this chunk in this place. Once it has not, nothing more is read of it.
     ///
+    /// - Returns: that, and how many bytes were read.
     /// - Throws: what reading fails with.
-    private func isSame(_ name: ReceiveMachine.Name) throws(FerryError) -> Bool {
+    private func compare(_ name: ReceiveMachine.Name) throws(FerryError) -> (isSame: Bool, effort: Int) {
         if self.here == nil { self.here = try self.directory.directory.file(self.name) }
-        guard !self.differs, let here = self.here, let offset = Int64(exactly: name.offset) else { return false }
+        guard !self.differs, let here = self.here, let offset = Int64(exactly: name.offset) else {
+            return (false, 0)
+        }
+        if name.isZeros, here.hasHole(at: offset, count: name.length) { return (true, 0) }
         var bytes = [UInt8](repeating: 0, count: name.length)
         var span = bytes.mutableSpan
         return unsafe try span.withUnsafeMutableBytes { buffer throws(FerryError) in
-            guard unsafe try here.read(into: buffer, at: offset) == name.length else { return false }
-            return unsafe ChunkID(hashing: UnsafeRawBufferPointer(buffer)) == name.id
+            guard unsafe try here.read(into: buffer, at: offset) == name.length else { return (false, name.length) }
+            return (unsafe ChunkID(hashing: UnsafeRawBufferPointer(buffer)) == name.id, name.length)
         }
     }
 

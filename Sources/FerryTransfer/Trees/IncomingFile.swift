@@ -11,6 +11,8 @@ final class IncomingFile {
     let name: [UInt8]
     /// Bytes, as it was listed.
     let listedSize: UInt64
+    /// It has holes at the sender.
+    let isSparse: Bool
     /// What it gets besides its content.
     private(set) var metadata: FileMetadata
     private(set) var modified: Timestamp
@@ -72,6 +74,7 @@ final class IncomingFile {
         self.directory = directory
         self.name = item.name
         self.listedSize = item.size
+        self.isSparse = item.isSparse
         self.metadata = metadata
         self.modified = item.modified
         self.oldSize = oldSize
@@ -85,6 +88,7 @@ final class IncomingFile {
         self.directory = file.directory
         self.name = file.name
         self.listedSize = file.listedSize
+        self.isSparse = file.isSparse
         self.metadata = file.metadata
         self.modified = file.modified
         self.oldSize = file.oldSize

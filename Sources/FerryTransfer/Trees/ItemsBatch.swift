@@ -39,13 +39,18 @@ struct ItemsBatch {
         }
         self.bytes += entry.name.count
         let hasMore = !told.attributes.isEmpty || told.device != 0 && told.isDevice
-        guard hasMore || firstName != nil || !entry.linkText.isEmpty || entry.failure != nil || entry.isLeftOut else {
+        let isSparse = entry.info.isSparse && told.isFile && !isNamed
+        guard
+            hasMore || firstName != nil || !entry.linkText.isEmpty || entry.failure != nil || entry.isLeftOut
+                || isSparse
+        else {
             return
         }
         var note = WireItemNote()
         note.item = UInt32(self.count - 1)
         note.target = Data(entry.linkText)
         note.leftOut = entry.isLeftOut
+        note.sparse = isSparse
         note.firstName = Data(firstName ?? [])
         // As long as the texts may be: few of these fit.
         if let failure = entry.failure {

@@ -21,9 +21,9 @@ final class TargetDirectory {
     var hasEnded = false
     /// Of the thing that was told last.
     var lastName: [UInt8] = []
-    /// What is in it, sorted, where it must be known what is only here; and the first that was not compared.
-    private var names: NameList?
-    private var nextName = 0
+    /// What is in it, where it must be known what is only here; and the first that was not compared.
+    private let names: NameList?
+    private var here: [UInt8]?
     /// Its mode now, if its owner took the right to change what is in it even from itself; nil if that was not done.
     private var lockedMode: UInt32?
 
@@ -50,7 +50,8 @@ final class TargetDirectory {
         self.directory = directory
         self.modified = modified
         self.isNew = isNew
-        if findsOthers, !isNew { self.names = try directory.names() }
+        self.names = findsOthers && !isNew ? try directory.names() : nil
+        self.here = try self.names?.next()
         self.device = info.device
         self.lockedMode = info.isOurs && info.mode & 0o200 == 0 ? info.mode : nil
         self.isChanged = isChanged
@@ -66,17 +67,12 @@ final class TargetDirectory {
     ///
     /// - Parameter name: the next that is told; nil once all were.
     /// - Returns: its name; nil if there is none before that.
-    func nextOther(before name: [UInt8]?) -> [UInt8]? {
-        guard let names = self.names, self.nextName < names.count else { return nil }
-        let here = names[self.nextName]
-        guard let name else {
-            self.nextName += 1
-            return here
-        }
-        if here == name { self.nextName += 1 }
-        guard here.lexicographicallyPrecedes(name) else { return nil }
-        self.nextName += 1
-        return here
+    /// - Throws: what reading the names fails with.
+    func nextOther(before name: [UInt8]?) throws(FerryError) -> [UInt8]? {
+        guard let here = self.here else { return nil }
+        let isOther = name.map { here.lexicographicallyPrecedes($0) } ?? true
+        if isOther || here == name { self.here = try self.names?.next() }
+        return isOther ? here : nil
     }
 
     /// Asked before anything in it is changed; ``finish()`` gives it its mode again.

@@ -146,6 +146,12 @@ struct TreeContent {
         self.order.append(file)
     }
 
+    /// A symbolic link is to take a directory's place, and its further names wait for it.
+    mutating func expectLink(_ path: [UInt8], in directory: TargetDirectory) {
+        directory.pending += 1
+        self.replacements.expect(path)
+    }
+
     /// Gives a file a further name, once those that are needed so far are there.
     ///
     /// - Parameters:
@@ -245,12 +251,18 @@ struct TreeContent {
             file.twin = self.renamed.candidate(for: file, first: first.id, length: first.length)
         }
         let isPutTogether =
-            file.listedSize >= Self.assemblyLimit || file.oldSize != nil && file.average > 0 || file.twin != nil
+            file.listedSize >= Self.assemblyLimit || file.isSparse || file.oldSize != nil && file.average > 0
+            || file.twin != nil
         if file.assembly == nil, isPutTogether {
             do throws(FerryError) {
                 let destination = try self.destination(of: file)
                 let old = file.oldSize == nil ? nil : try? file.directory.directory.file(file.name)
-                file.assembly = FileAssembly(destination: destination, old: old, twin: file.twin)
+                file.assembly = FileAssembly(
+                    destination: destination,
+                    old: old,
+                    twin: file.twin,
+                    isSparse: file.isSparse
+                )
                 file.twin = nil
             } catch {
                 try self.fail(file, error)

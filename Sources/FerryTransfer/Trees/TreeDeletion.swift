@@ -18,7 +18,6 @@ final class TreeDeletion {
         let filter: FilterLevel
         let isCache: Bool
         let device: UInt64
-        var next = 0
         /// Something in it stays, and so it does.
         var stays = false
     }
@@ -112,9 +111,7 @@ final class TreeDeletion {
             guard let path = try self.nextPath() else { return try self.endPass() }
             return self.begin(path)
         }
-        guard level.next < level.names.count else { return self.leaveLevel() }
-        let name = level.names[level.next]
-        self.levels[self.levels.count - 1].next += 1
+        guard let name = try level.names.next() else { return self.leaveLevel() }
         if level.isCache, name != CacheDirectory.tagName { return self.keepLevel() }
         self.visit(name, in: level.directory, level.filter, device: level.device)
     }

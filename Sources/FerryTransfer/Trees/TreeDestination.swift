@@ -23,7 +23,9 @@ final class TreeDestination: ByteDestination {
 
     var isRandomAccess: Bool { true }
     var kept: (any PlacedBytes)? { self.partial.kept }
-    var emptyFrom: UInt64? { UInt64(clamping: self.partial.startSize) }
+    func makeHole(at offset: UInt64, length: Int) -> Bool {
+        self.partial.makeHole(at: Int64(clamping: offset), count: length)
+    }
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError) {
         try self.willWrite?(bytes.count)

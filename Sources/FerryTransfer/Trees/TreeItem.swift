@@ -19,6 +19,8 @@ struct TreeItem {
     let failure: FerryError?
     /// The sender leaves it out: whatever has this name here stays as it is; of a directory, what is in it.
     let isLeftOut: Bool
+    /// A file has holes at the sender.
+    let isSparse: Bool
     /// A FIFO, a socket or a device node, and nothing of which only the name was told.
     var isSpecial: Bool { self.kind == .special || self.kind == .other && self.told.kind != 0 }
 
@@ -119,6 +121,7 @@ struct TreeItem {
         self.target = [UInt8](note.target)
         self.firstName = [UInt8](note.firstName)
         self.isLeftOut = note.leftOut
+        self.isSparse = note.sparse
         self.failure = note.hasFailure ? FerryError(peer: note.failure) : nil
     }
 }

@@ -146,18 +146,14 @@ struct TreeReader {
             file.listed.size <= Self.smallLimit, file.listed.size < segment.writableBytes
         {
             self.files.removeFirst()
-            var (count, note): (Int, WireEndNote?) = (0, nil)
-            do throws(FerryError) { (count, note) = try Self.read(file, into: &segment) } catch {
-                note = self.failed(file, error)
+            let before = lengths.count
+            do throws(FerryError) {
+                let content = try Self.read(file, into: &segment)
+                Self.cut(content.count, content.holes, longest, into: &lengths)
+                ends.append((lengths.count - before, content.note))
+            } catch {
+                ends.append((0, self.failed(file, error)))
             }
-            var chunks = 0
-            var rest = count
-            while rest > 0 {
-                lengths.append(min(rest, longest))
-                rest -= min(rest, longest)
-                chunks += 1
-            }
-            ends.append((chunks, note))
         }
         let ids = unsafe segment.withUnsafeReadableBytes { bytes in
             unsafe ChunkID.hashing(SourceReader.slices(bytes, lengths))
@@ -188,28 +184,47 @@ struct TreeReader {
         return pieces
     }
 
+    /// Cuts a small file evenly, and at the edges of its holes.
+    private static func cut(_ count: Int, _ holes: [Range<Int>], _ longest: Int, into lengths: inout [Int]) {
+        var place = 0
+        for hole in holes + [count..<count] {
+            while place < hole.lowerBound {
+                lengths.append(min(hole.lowerBound - place, longest))
+                place += min(hole.lowerBound - place, longest)
+            }
+            while place < hole.upperBound {
+                let length = ChunkID.zeros(atMost: Int64(hole.upperBound - place))
+                lengths.append(length)
+                place += length
+            }
+        }
+    }
+
+    /// What was read of a small file: its bytes, which of them are holes, and a note unless it is as it was listed.
+    private typealias Content = (count: Int, holes: [Range<Int>], note: WireEndNote?)
+
     /// Reads a small file to the end of the segment.
     ///
-    /// - Returns: its bytes, and a note unless it is as it was listed.
+    /// - Returns: what was read.
     /// - Throws: what reading fails with, `.sourceChanged` if it is another each time.
     private static func read(
         _ file: File,
         into segment: inout ByteBuffer
-    ) throws(FerryError) -> (count: Int, note: WireEndNote?) {
-        guard file.listed.size > 0 else { return (0, nil) }
+    ) throws(FerryError) -> Content {
+        guard file.listed.size > 0 else { return (0, [], nil) }
         for _ in 0..<self.maximumAttempts {
             let expected = Int(file.listed.size)
-            let (count, info) = try self.read(file, room: expected + 1, into: &segment)
+            let (count, info, holes) = try self.read(file, room: expected + 1, into: &segment)
             if count == expected, info.isSameVersion(as: file.listed) {
                 segment.moveWriterIndex(forwardBy: count)
-                return (count, nil)
+                return (count, holes, nil)
             }
             // Once more, for it to be the same before and after.
             let room = min(Int(self.smallLimit), segment.writableBytes - 1) + 1
             let again = try self.read(file, room: room, into: &segment)
             if again.info.kind == .file, again.info.isSameVersion(as: info), again.count == Int(info.size) {
                 segment.moveWriterIndex(forwardBy: again.count)
-                return (again.count, .changed(WireMetadata(info)))
+                return (again.count, again.holes, .changed(WireMetadata(info)))
             }
         }
         throw FerryError(
@@ -223,8 +238,10 @@ struct TreeReader {
         _ file: File,
         room: Int,
         into segment: inout ByteBuffer
-    ) throws(FerryError) -> (count: Int, info: FileInfo) {
-        var result = Result<(count: Int, info: FileInfo), FerryError>.failure(FerryError(.internalError, "not read"))
+    ) throws(FerryError) -> (count: Int, info: FileInfo, holes: [Range<Int>]) {
+        var result = Result<(count: Int, info: FileInfo, holes: [Range<Int>]), FerryError>.failure(
+            FerryError(.internalError, "not read")
+        )
         unsafe segment.withUnsafeMutableWritableBytes { free in
             do throws(FerryError) {
                 let buffer = unsafe UnsafeMutableRawBufferPointer(rebasing: free.prefix(room))

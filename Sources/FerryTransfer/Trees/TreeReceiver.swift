@@ -208,13 +208,16 @@ package final class TreeReceiver {
             for change in self.target.takeChanges() { self.changed(change, sink) }
             switch decision {
             case .nothing: break
-            case .failed(let path, let error): self.failed(path, error, sink)
+            case .failed(let path, let error):
+                // Its further names are not to be those of what is here.
+                if item.kind == .symlink { self.content.batch.failed(path) }
+                self.failed(path, error, sink)
             case .needed(let file):
                 needs.append((decided, file.oldSize.map { UInt64(clamping: $0) + 1 } ?? 0))
                 self.content.expect(file)
                 self.counts.changed += 1
                 self.neededBytes = self.neededBytes.addingReportingOverflow(file.listedSize).partialValue
-            case .later(let directory): directory.pending += 1
+            case .later(let directory, let path): self.content.expectLink(path, in: directory)
             case .link(let link, let isLate): self.content.link(link, isLate: isLate)
             case .entered(let directory): self.content.entered(directory)
             case .ended(let directory): self.content.ended(directory)

@@ -154,7 +154,8 @@ package final class TreeSender {
         } else if told.isFile, !entry.isLeftOut {
             self.counts.files += 1
         }
-        let firstName = (told.isFile || isSpecial) && !entry.isLeftOut ? self.links.firstName(of: entry) : nil
+        let mayBeLinked = !told.isDirectory && !entry.isLeftOut && entry.failure == nil
+        let firstName = mayBeLinked ? self.links.firstName(of: entry) : nil
         self.batch.append(entry, told, firstName: firstName)
         guard told.isFile, entry.failure == nil, firstName == nil, !entry.isLeftOut else {
             return self.told.append(.other)

@@ -12,7 +12,7 @@ final class TreeTarget {
         /// Its content is needed.
         case needed(IncomingFile)
         /// It takes the place of a directory in the end.
-        case later(TargetDirectory)
+        case later(TargetDirectory, path: [UInt8])
         /// A file gets a further name; late if a directory has that, which goes before.
         case link(TreeLink, isLate: Bool)
         case entered(TargetDirectory)
@@ -105,7 +105,7 @@ final class TreeTarget {
     }
 
     private func findOthers(before name: [UInt8]?, in directory: TargetDirectory) throws(FerryError) {
-        while let other = directory.nextOther(before: name) { try self.found(directory.directory.path(of: other)) }
+        while let other = try directory.nextOther(before: name) { try self.found(directory.directory.path(of: other)) }
     }
 
     /// Something in a directory that would be made.
@@ -159,7 +159,8 @@ final class TreeTarget {
         let path = directory.directory.path(of: item.name)
         switch item.kind {
         case .directory: return try self.directory(item, here, in: directory, path)
-        case .file where !item.firstName.isEmpty, .special where !item.firstName.isEmpty:
+        case .file where !item.firstName.isEmpty, .special where !item.firstName.isEmpty,
+            .symlink where !item.firstName.isEmpty && !self.options.verifies:
             try Self.check(first: item.firstName)
             if here?.kind == .directory { return try self.replaceDirectory(item, in: directory, path) }
             if here == nil { self.report(path, .new, [], item) }
@@ -273,7 +274,7 @@ final class TreeTarget {
             return self.needed(item, in: directory, oldSize: nil, replacesDirectory: true)
         }
         self.links.append((item, directory))
-        return .later(directory)
+        return .later(directory, path: path)
     }
 
     /// Makes the links and special files that take the places of directories.

@@ -458,9 +458,21 @@ package nonisolated struct WireMetadata: Sendable {
 
   package var modifiedNanoseconds: UInt32 = 0
 
+  /// bytes that a file takes where it has holes; absent if it has none
+  package var allocated: UInt64 {
+    get {_allocated ?? 0}
+    set {_allocated = newValue}
+  }
+  /// Returns true if `allocated` has been explicitly set.
+  package var hasAllocated: Bool {self._allocated != nil}
+  /// Clears the value of `allocated`. Subsequent reads from it will return its default value.
+  package mutating func clearAllocated() {self._allocated = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
+
+  fileprivate var _allocated: UInt64? = nil
 }
 
 /// Store a file. `path` is the share's name, a slash and the path in the share.
@@ -1270,6 +1282,9 @@ package nonisolated struct WireItemNote: Sendable {
 
   /// of a device node: its numbers as Linux keeps them in st_rdev
   package var device: UInt64 = 0
+
+  /// a file has holes
+  package var sparse: Bool = false
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2093,7 +2108,7 @@ nonisolated extension WireKeepAlive: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension WireMetadata: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Metadata"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}mode\0\u{3}modified_seconds\0\u{3}modified_nanoseconds\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}mode\0\u{3}modified_seconds\0\u{3}modified_nanoseconds\0\u{2}\u{9}allocated\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2104,12 +2119,17 @@ nonisolated extension WireMetadata: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.mode) }()
       case 2: try { try decoder.decodeSingularSInt64Field(value: &self.modifiedSeconds) }()
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.modifiedNanoseconds) }()
+      case 12: try { try decoder.decodeSingularUInt64Field(value: &self._allocated) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if self.mode != 0 {
       try visitor.visitSingularUInt32Field(value: self.mode, fieldNumber: 1)
     }
@@ -2119,6 +2139,9 @@ nonisolated extension WireMetadata: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.modifiedNanoseconds != 0 {
       try visitor.visitSingularUInt32Field(value: self.modifiedNanoseconds, fieldNumber: 3)
     }
+    try { if let v = self._allocated {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 12)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2126,6 +2149,7 @@ nonisolated extension WireMetadata: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.mode != rhs.mode {return false}
     if lhs.modifiedSeconds != rhs.modifiedSeconds {return false}
     if lhs.modifiedNanoseconds != rhs.modifiedNanoseconds {return false}
+    if lhs._allocated != rhs._allocated {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3338,7 +3362,7 @@ nonisolated extension WireAttribute: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension WireItemNote: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ItemNote"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}item\0\u{1}target\0\u{3}first_name\0\u{1}failure\0\u{3}left_out\0\u{1}attributes\0\u{1}device\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}item\0\u{1}target\0\u{3}first_name\0\u{1}failure\0\u{3}left_out\0\u{1}attributes\0\u{1}device\0\u{2}\u{5}sparse\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3353,6 +3377,7 @@ nonisolated extension WireItemNote: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 5: try { try decoder.decodeSingularBoolField(value: &self.leftOut) }()
       case 6: try { try decoder.decodeRepeatedMessageField(value: &self.attributes) }()
       case 7: try { try decoder.decodeSingularUInt64Field(value: &self.device) }()
+      case 12: try { try decoder.decodeSingularBoolField(value: &self.sparse) }()
       default: break
       }
     }
@@ -3384,6 +3409,9 @@ nonisolated extension WireItemNote: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.device != 0 {
       try visitor.visitSingularUInt64Field(value: self.device, fieldNumber: 7)
     }
+    if self.sparse != false {
+      try visitor.visitSingularBoolField(value: self.sparse, fieldNumber: 12)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3395,6 +3423,7 @@ nonisolated extension WireItemNote: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.leftOut != rhs.leftOut {return false}
     if lhs.attributes != rhs.attributes {return false}
     if lhs.device != rhs.device {return false}
+    if lhs.sparse != rhs.sparse {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

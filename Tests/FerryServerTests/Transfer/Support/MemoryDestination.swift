@@ -11,7 +11,6 @@ final class MemoryDestination: ByteDestination {
 
     private(set) var isKept = false
     let kept: (any PlacedBytes)?
-    var emptyFrom: UInt64? { self.isRandomAccess ? UInt64(self.kept?.size ?? 0) : nil }
     /// Bytes written, those that are written twice counted twice.
     private(set) var written = 0
 
@@ -39,6 +38,10 @@ final class MemoryDestination: ByteDestination {
         let missing = start + bytes.count - self.bytes.count
         if missing > 0 { self.bytes += repeatElement(0, count: missing) }
         self.bytes.replaceSubrange(start..<(start + bytes.count), with: bytes)
+    }
+
+    func makeHole(at offset: UInt64, length: Int) -> Bool {
+        self.isRandomAccess && offset >= UInt64(self.kept?.size ?? 0)
     }
 
     func read(into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(FerryError) {
