@@ -96,11 +96,17 @@ int ferry_removexattr(int directory, const char *name, const char *attribute) {
     return result < 0 ? -errno : 0;
 }
 
-int ferry_may_chown(void) {
+static int has_capabilities(uint32_t wanted) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {0};
-    return syscall(SYS_capget, &header, data) == 0 && data[0].effective >> CAP_CHOWN & 1;
+    return syscall(SYS_capget, &header, data) == 0 && (data[0].effective & wanted) == wanted;
 }
+
+int ferry_may_give_away(void) {
+    return has_capabilities(1U << CAP_CHOWN | 1U << CAP_FOWNER | 1U << CAP_DAC_OVERRIDE);
+}
+
+int ferry_may_trust(void) { return has_capabilities(1U << CAP_SYS_ADMIN); }
 
 // Groups may have many members, all of which the C library wants room for.
 enum { ENTRY_SIZE = 1 << 20 };

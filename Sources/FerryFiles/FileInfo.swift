@@ -81,6 +81,15 @@ package struct FileInfo: Sendable, Hashable {
     /// Whether it belongs to this process's user.
     package var isOurs: Bool { self.owner == geteuid() }
 
+    /// Whether nobody but this process's user, its group and the administrator may change it.
+    ///
+    /// - Parameter hasList: whether it has an ACL, of which the group's bits are the mask.
+    /// - Returns: false, too, where that is not sure.
+    package func isOnlyOurs(hasList: Bool) -> Bool {
+        guard self.isOurs, self.mode & 0o002 == 0 else { return false }
+        return self.mode & 0o020 == 0 || !hasList && self.group == getegid()
+    }
+
     /// Whether it is a file that may have holes.
     package var isSparse: Bool { self.kind == .file && self.allocated < self.size }
 

@@ -227,7 +227,7 @@ package final class PartialFile: Sendable {
                 now = try self.calls.info(self.opened.file.raw)
             }
             // What an earlier transfer left may have had some of them.
-            let isNew = !inherits && self.opened.size == 0
+            let isNew = !inherits && self.opened.isNew
             return try self.writer.write(metadata, now: now, modified: modified, isNew: isNew)
         } catch {
             throw self.failure(error)
@@ -249,7 +249,7 @@ package final class PartialFile: Sendable {
                 throw Errno(EBUSY)
             }
             if let metadata, metadata.owner != nil || metadata.policy.isPrivileged && !metadata.policy.isDaemon {
-                failure = try self.writer.giveAway(metadata, now: now, isNew: self.opened.size == 0)
+                failure = try self.writer.giveAway(metadata, now: now, isNew: self.opened.isNew)
             }
             try self.calls.renameat(self.directory.descriptor.raw, self.opened.name, self.target)
             self.isOpen.store(false, ordering: .releasing)

@@ -13,6 +13,8 @@ enum PartialName {
         let size: Int64
         /// Whether a later transfer would find it.
         let isResumable: Bool
+        /// Whether it was made just now, and has nothing that an earlier transfer gave it.
+        let isNew: Bool
     }
 
     /// Random names of 128 bits do not collide, and a name that was ours is taken from us only by a sweep; the bound only
@@ -40,7 +42,8 @@ enum PartialName {
                 switch try self.lock(file.raw, name, directory, calls) {
                 case .ours(let size):
                     _ = posix_fadvise(file.raw, 0, 0, POSIX_FADV_SEQUENTIAL)
-                    return Opened(file: file, name: name, size: size, isResumable: true)
+                    try self.undress(file.raw, calls)
+                    return Opened(file: file, name: name, size: size, isResumable: true, isNew: false)
                 case .gone: continue
                 case .taken: return try self.makeRandom(directory, calls)
                 }
@@ -57,6 +60,17 @@ enum PartialName {
             }
         }
         return try self.makeRandom(directory, calls)
+    }
+
+    /// Takes from a file what an earlier transfer gave it before it was killed; an ACL stays, for the directory may have given it.
+    private static func undress(_ file: Int32, _ calls: SystemCalls) throws(Errno) {
+        if try calls.info(file).mode & 0o7000 != 0 { try calls.fchmod(file, to: 0o600) }
+        let names = (try? calls.attributeNames(file, CString.none)) ?? []
+        for name in names where name.starts(with: ExtendedAttribute.userPrefix) || ExtendedAttribute.isPrivileged(name)
+        {
+            // What cannot be removed is compared when the file is sealed.
+            try? calls.removeAttribute(file, CString.none, name)
+        }
     }
 
     private static func isThere(_ name: [CChar], _ directory: Int32, _ calls: SystemCalls) -> Bool {
@@ -127,7 +141,7 @@ enum PartialName {
                 if Glibc.errno != EWOULDBLOCK { try calls.unlinkat(directory, name) }
                 return nil
             }
-            return Opened(file: file, name: name, size: 0, isResumable: isResumable)
+            return Opened(file: file, name: name, size: 0, isResumable: isResumable, isNew: true)
         } catch  where error.code == EEXIST {
             return nil
         }

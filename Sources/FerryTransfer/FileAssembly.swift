@@ -31,6 +31,8 @@ final class FileAssembly {
     /// written then.
     private var inOld = CircularBuffer<Bool>()
     private var hasNames = false
+    /// All so far lies in the old version, or in the twin, where it is to be.
+    private(set) var isUnmoved = true
     /// Where copied chunks are read; allocated once.
     private var scratch = ByteBuffer()
 
@@ -154,13 +156,17 @@ final class FileAssembly {
     private func has(_ name: ReceiveMachine.Name, earlier: UInt64?) throws(FerryError) -> Bool {
         guard self.destination.isRandomAccess else { return false }
         let (isInPlace, isInOld) = (self.inPlace.popFirst() ?? false, self.inOld.popFirst())
-        if isInPlace || isInOld == true { return true }
+        if isInOld == true { return true }
+        let wasUnmoved = self.isUnmoved
+        self.isUnmoved = false
+        if isInPlace { return true }
         if let chunk = self.oldVersion?.chunk(name, isReplaced: isInOld == false) {
             try self.write(chunk, at: name.offset)
             return true
         }
         if let bytes = self.twin?.chunk(name.id, name.length, at: name.offset) {
             try self.write(ByteBuffer(bytes: bytes), at: name.offset)
+            self.isUnmoved = wasUnmoved
             return true
         }
         // It is another file after all.

@@ -26,6 +26,8 @@ package enum WireConstants {
     package static let namesPerFrame = 1024
     /// Things of a tree that are told and undecided, or needed and not ended.
     package static let itemWindow = 4096
+    /// Users and groups that one frame of items may name.
+    package static let accountsPerFrame = 4096
     /// Further connections that may join one transfer.
     package static let joinLimit = 64
     /// Names this in a hello who knows how connections join a transfer.

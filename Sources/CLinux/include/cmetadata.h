@@ -12,8 +12,11 @@ long ferry_getxattr(int directory, const char *name, const char *attribute, void
 int ferry_setxattr(int directory, const char *name, const char *attribute, const void *value, size_t size);
 int ferry_removexattr(int directory, const char *name, const char *attribute);
 
-/// Whether this process may give files away (CAP_CHOWN).
-int ferry_may_chown(void);
+/// Whether this process may give files away and reach them afterwards (CAP_CHOWN, CAP_FOWNER, CAP_DAC_OVERRIDE).
+int ferry_may_give_away(void);
+
+/// Whether it may write attributes of the name space `trusted.` (CAP_SYS_ADMIN).
+int ferry_may_trust(void);
 
 /// The name of a user or group; returns its length, 0 if the number has none, or if that is longer than `size`.
 size_t ferry_account_name(uint32_t id, int is_group, char *name, size_t size);

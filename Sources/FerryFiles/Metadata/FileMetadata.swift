@@ -4,6 +4,8 @@ package struct FileMetadata: Sendable, Equatable {
     package var mode: UInt32?
     /// Those of the bits that are the source's.
     private var settable: UInt32 = 0o777
+    /// Whether bits that make a program run as somebody else are set, once it belongs to whom it is to belong.
+    private(set) var isTrusted = false
     /// Nil leaves it.
     package var owner: Owner?
     /// All that it is to have of those that the policy manages, sorted by their names.
@@ -24,39 +26,54 @@ package struct FileMetadata: Sendable, Equatable {
     ///   - accounts: names of users and groups here.
     package init(_ told: ToldMetadata, here: FileInfo?, policy: MetadataPolicy, accounts: Accounts) {
         self.policy = policy
+        // Nobody but an administrator who fetches a file with its owner makes what runs as somebody else from outside.
         let isTrusted = policy.isPrivileged && !policy.isDaemon && policy.owners && told.user != nil
-        // What runs as somebody else is not made from outside, unless an administrator fetches it with its owner.
-        var settable: UInt32 = isTrusted ? 0o7777 : 0o777
+        self.isTrusted = isTrusted
         // Who set up a directory so that its group is inherited wants that to stay.
-        if told.isDirectory { settable |= 0o1000 }
-        self.settable = settable
+        self.settable = (isTrusted ? 0o7777 : 0o777) | (told.isDirectory ? 0o1000 : 0)
         let kept = (here?.mode ?? 0) & (told.isDirectory ? 0o2000 : isTrusted ? 0 : 0o7000)
-        let mode = told.posixMode & settable | kept
-        self.mode = told.isLink ? nil : mode
+        let canKeep = policy.isDaemon && (told.isFile || told.isDirectory || told.isDevice)
+        var mode = told.posixMode & self.settable | kept
+        // What lies beside a file counts only where nobody else may write.
+        if canKeep, told.isDevice { mode &= ~0o022 }
+        // What runs as somebody is kept only with who that is.
+        let keepsRights = canKeep && policy.owners && told.user != nil
         var attributes = told.isLink ? [] : told.attributes
-        if policy.isDaemon, !told.isLink {
-            attributes = attributes.map {
-                ExtendedAttribute.isPrivileged($0.name) ? KeptMetadata.keeping($0) : $0
+        var isKept = false
+        if canKeep {
+            let trusted = policy.keepsTrusted
+            if !keepsRights { attributes.removeAll { ExtendedAttribute.isPrivileged($0.name) } }
+            for index in attributes.indices where ExtendedAttribute.isPrivileged(attributes[index].name) {
+                attributes[index] = KeptMetadata.keeping(attributes[index], trusted: trusted)
+                isKept = true
             }
-            if told.posixMode & 0o7777 & ~mode != 0 { attributes.append(KeptMetadata.keeping(mode: told.posixMode)) }
+            if keepsRights, told.posixMode & 0o7777 & ~mode != 0 {
+                attributes.append(KeptMetadata.keeping(mode: told.posixMode, trusted: trusted))
+                isKept = true
+            }
             if told.isDevice {
-                attributes.append(
-                    KeptMetadata.keeping(DeviceNode(posixMode: told.posixMode, number: told.device))
-                )
+                let node = DeviceNode(posixMode: told.posixMode, number: told.device)
+                attributes.append(KeptMetadata.keeping(node, trusted: trusted))
+                isKept = true
             }
         }
         if policy.owners, let user = told.user, let group = told.group {
             let owner = Owner(user: accounts.id(of: user), group: accounts.id(of: group))
-            if policy.isPrivileged {
+            // Of a file that is somebody else's nobody would believe what lies beside it.
+            let mustStay = policy.isDaemon && isKept && !policy.keepsTrusted
+            if policy.isPrivileged, !mustStay {
                 self.owner = owner
             } else if policy.isDaemon {
-                if owner != .ofProcess, !told.isLink {
-                    attributes.append(KeptMetadata.keeping(user: user, group: group))
-                }
+                if owner != .ofProcess, canKeep { attributes.append(KeptMetadata.keeping(user: user, group: group)) }
             } else if Owner.isMember(of: owner.group), here?.isOurs ?? true {
                 self.owner = Owner(user: Owner.ofProcess.user, group: owner.group)
             }
         }
+        let changesHands = here.map { here in self.owner.map { $0 != Owner(here) } ?? false } ?? false
+        // What a user let run as itself must not run as the next owner.
+        self.mode = told.isLink ? nil : changesHands && !told.isDirectory && !isTrusted ? mode & ~0o6000 : mode
+        // The kernel lets only files and directories have them.
+        if !(told.isFile || told.isDirectory || canKeep) { attributes = attributes.filter(\.isAccessControl) }
         for index in attributes.indices where attributes[index].isAccessControl {
             attributes[index].value =
                 AccessControlList.mapping(attributes[index].value) { id, isGroup in
@@ -66,6 +83,9 @@ package struct FileMetadata: Sendable, Equatable {
         self.attributes = attributes.filter { policy.manages($0.name) }
         self.attributes.sort { $0.name.lexicographicallyPrecedes($1.name) }
     }
+
+    /// What is still to be set when all that its first owner may set is.
+    package mutating func forgetSet() { self.attributes.removeAll { !ExtendedAttribute.isPrivileged($0.name) } }
 
     /// Whether a device node becomes an empty file that says so.
     package var keepsDevices: Bool { self.policy.isDaemon }

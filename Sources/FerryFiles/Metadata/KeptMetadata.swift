@@ -7,38 +7,54 @@
 ///     user.ferry.mode       permission bits with setuid, setgid and sticky, octal
 ///     user.ferry.node       c or b, MAJOR:MINOR; the file itself is empty
 ///     user.ferry.kept.NAME  the attribute NAME
+///
+/// A daemon that may (CAP_SYS_ADMIN) writes `trusted.ferry.` in place of `user.ferry.`: nobody else can write that, so that it
+/// counts whoever owns the file.
 package enum KeptMetadata {
-    private static let prefix = Array("user.ferry.".utf8)
-    static let owner = Array("user.ferry.owner".utf8)
-    private static let mode = Array("user.ferry.mode".utf8)
-    private static let node = Array("user.ferry.node".utf8)
-    private static let attributePrefix = Array("user.ferry.kept.".utf8)
+    private static let userPrefix = Array("user.ferry.".utf8)
+    private static let trustedPrefix = Array("trusted.ferry.".utf8)
+    private static let attributePrefix = Array("kept.".utf8)
 
     /// Whether an attribute is one of these: none travels as it is.
-    package static func isOwn(_ name: [UInt8]) -> Bool { name.starts(with: self.prefix) }
+    package static func isOwn(_ name: [UInt8]) -> Bool {
+        name.starts(with: self.userPrefix) || name.starts(with: self.trustedPrefix)
+    }
 
-    static func isAttribute(_ name: [UInt8]) -> Bool { name.starts(with: self.attributePrefix) }
+    /// Whether only an administrator can have written it.
+    static func isTrusted(_ name: [UInt8]) -> Bool { name.starts(with: self.trustedPrefix) }
+
+    private static func key(_ name: [UInt8]) -> ArraySlice<UInt8> {
+        name.dropFirst(self.isTrusted(name) ? self.trustedPrefix.count : self.userPrefix.count)
+    }
+
+    static func isOwner(_ name: [UInt8]) -> Bool { self.isOwn(name) && self.key(name).elementsEqual("owner".utf8) }
+    static func isNode(_ name: [UInt8]) -> Bool { self.isOwn(name) && self.key(name).elementsEqual("node".utf8) }
+    static func isAttribute(_ name: [UInt8]) -> Bool {
+        self.isOwn(name) && self.key(name).starts(with: self.attributePrefix)
+    }
+
+    private static func make(_ key: some Collection<UInt8>, _ value: [UInt8], trusted: Bool) -> ExtendedAttribute {
+        ExtendedAttribute(name: (trusted ? self.trustedPrefix : self.userPrefix) + key, value: value)
+    }
 
     static func keeping(user: Account, group: Account) -> ExtendedAttribute {
         let colon = [UInt8(ascii: ":")]
         let names = [user, group].map { Accounts.isName($0.name) ? $0.name : [] }
         let numbers = Array("\(user.id):\(group.id)".utf8)
-        return ExtendedAttribute(name: self.owner, value: numbers + colon + names[0] + colon + names[1])
+        return self.make("owner".utf8, numbers + colon + names[0] + colon + names[1], trusted: false)
     }
 
-    static func keeping(mode: UInt32) -> ExtendedAttribute {
-        ExtendedAttribute(name: self.mode, value: Array(String(mode & 0o7777, radix: 8).utf8))
+    static func keeping(mode: UInt32, trusted: Bool) -> ExtendedAttribute {
+        self.make("mode".utf8, Array(String(mode & 0o7777, radix: 8).utf8), trusted: trusted)
     }
 
-    package static func keeping(_ node: DeviceNode) -> ExtendedAttribute {
-        ExtendedAttribute(
-            name: self.node,
-            value: Array("\(node.isBlock ? "b" : "c") \(node.major):\(node.minor)".utf8)
-        )
+    package static func keeping(_ node: DeviceNode, trusted: Bool = false) -> ExtendedAttribute {
+        let text = "\(node.isBlock ? "b" : "c") \(node.major):\(node.minor)"
+        return self.make("node".utf8, Array(text.utf8), trusted: trusted)
     }
 
-    static func keeping(_ attribute: ExtendedAttribute) -> ExtendedAttribute {
-        ExtendedAttribute(name: self.attributePrefix + attribute.name, value: attribute.value)
+    static func keeping(_ attribute: ExtendedAttribute, trusted: Bool) -> ExtendedAttribute {
+        self.make(self.attributePrefix + attribute.name, attribute.value, trusted: trusted)
     }
 
     /// Takes what is kept beside a file for the file's own. What cannot be read counts for nothing.
@@ -46,27 +62,32 @@ package enum KeptMetadata {
     /// - Parameters:
     ///   - attribute: one of these.
     ///   - told: what is told of the file.
-    package static func restore(_ attribute: ExtendedAttribute, to told: inout ToldMetadata) {
-        if self.isAttribute(attribute.name) {
-            let name = Array(attribute.name.dropFirst(self.attributePrefix.count))
-            if ExtendedAttribute.isPrivileged(name) {
+    ///   - isEmptyFile: whether the file may stand for a device.
+    package static func restore(_ attribute: ExtendedAttribute, to told: inout ToldMetadata, isEmptyFile: Bool = true) {
+        let key = self.key(attribute.name)
+        if key.starts(with: self.attributePrefix) {
+            let name = Array(key.dropFirst(self.attributePrefix.count))
+            if ExtendedAttribute.isPrivileged(name), !self.isOwn(name) {
                 told.attributes.append(ExtendedAttribute(name: name, value: attribute.value))
             }
             return
         }
         let text = String(decoding: attribute.value, as: UTF8.self)
-        if attribute.name == self.mode, let mode = UInt32(text, radix: 8), mode <= 0o7777 {
-            told.posixMode = told.posixMode & ~0o7777 | mode
-        } else if attribute.name == self.node, let node = DeviceNode(text) {
+        switch String(decoding: key, as: UTF8.self) {
+        case "mode":
+            if let mode = UInt32(text, radix: 8), mode <= 0o7777 { told.posixMode = told.posixMode & ~0o7777 | mode }
+        case "node":
+            guard isEmptyFile, let node = DeviceNode(text) else { return }
             told.posixMode = told.posixMode & 0o7777 | node.posixKind
             told.device = node.number
-        } else if attribute.name == self.owner {
+        case "owner":
             let parts = attribute.value.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
             guard parts.count == 4, told.user != nil, let user = UInt32(String(decoding: parts[0], as: UTF8.self)),
                 let group = UInt32(String(decoding: parts[1], as: UTF8.self))
             else { return }
             told.user = Account(id: user, name: Array(parts[2]), isGroup: false)
             told.group = Account(id: group, name: Array(parts[3]), isGroup: true)
+        default: break
         }
     }
 }

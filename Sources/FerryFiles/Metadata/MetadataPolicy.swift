@@ -4,6 +4,8 @@ package struct MetadataPolicy: Sendable, Equatable {
     package var isDaemon = false
     /// Whether what only an administrator may set is set.
     package var isPrivileged = Owner.mayGiveAway
+    /// Whether what is kept beside a file is written where nobody else can write.
+    package var keepsTrusted = Owner.mayTrust
     /// Whether owners are part of it.
     package var owners = true
     /// Whether extended attributes and ACLs are.
@@ -22,8 +24,8 @@ package struct MetadataPolicy: Sendable, Equatable {
     func manages(_ name: [UInt8]) -> Bool {
         if KeptMetadata.isOwn(name) {
             guard self.isDaemon else { return false }
-            if name == KeptMetadata.owner { return self.owners }
-            return self.attributes || !KeptMetadata.isAttribute(name)
+            if KeptMetadata.isNode(name) { return true }
+            return self.owners && (self.attributes || !KeptMetadata.isAttribute(name))
         }
         guard self.attributes else { return false }
         if name == ExtendedAttribute.access { return !self.keepsAccess }

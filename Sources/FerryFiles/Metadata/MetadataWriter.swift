@@ -30,7 +30,11 @@ struct MetadataWriter {
     ) throws(Errno) -> FerryError? {
         var mode = now.mode
         var failure = try self.writeAttributes(metadata, isNew: isNew, mode: &mode) { !Self.comesAfterMode($0) }
-        if let wanted = metadata.mode, wanted != mode { try self.setMode(wanted) }
+        let isOthers = metadata.owner.map { $0 != Owner(now) } ?? false
+        // Nothing runs as this process before it is given away.
+        if let wanted = metadata.mode.map({ isOthers && now.kind != .directory ? $0 & ~0o6000 : $0 }), wanted != mode {
+            try self.setMode(wanted)
+        }
         failure =
             try self.writeAttributes(metadata, isNew: isNew, mode: &mode) { $0.starts(with: Self.accessPrefix) }
             ?? failure
@@ -47,9 +51,19 @@ struct MetadataWriter {
     /// - Returns: why its attributes could not be set.
     /// - Throws: what else fails.
     func giveAway(_ metadata: FileMetadata, now: FileInfo, isNew: Bool = false) throws(Errno) -> FerryError? {
-        if let owner = metadata.owner, owner != Owner(user: now.owner, group: now.group) {
-            try self.calls.chown(self.directory, self.name, to: owner)
-            if let mode = metadata.mode, mode & 0o6000 != 0 { try self.setMode(mode) }
+        if let owner = metadata.owner, owner != Owner(now) {
+            do throws(Errno) { try self.calls.chown(self.directory, self.name, to: owner) } catch {
+                // A file system may have no owners, or a container none with this number: the file is whole.
+                guard [EPERM, EINVAL, EOPNOTSUPP, EOVERFLOW].contains(error.code) else { throw error }
+                var failure = FerryError(error, "give away", self.description)
+                failure.code = .permission
+                failure.remedy = "`--no-owner` leaves owners as they are"
+                return failure
+            }
+            // Giving away takes these bits from a file.
+            if let mode = metadata.mode, mode & 0o6000 != 0, metadata.isTrusted || now.kind == .directory {
+                try self.setMode(mode)
+            }
         }
         var mode = now.mode
         return try self.writeAttributes(metadata, isNew: isNew, mode: &mode, where: ExtendedAttribute.isPrivileged)
@@ -107,7 +121,7 @@ struct MetadataWriter {
             // ext4 says the same of a full disk and of more than it has room for in one file.
             let isFull = [ENOSPC, EDQUOT, E2BIG, ERANGE].contains(error.code)
             // What is only kept beside a file goes where there is room for it.
-            if KeptMetadata.isOwn(name), isFull || error.code == EOPNOTSUPP { return nil }
+            if KeptMetadata.isOwn(name), !KeptMetadata.isNode(name), isFull || error.code == EOPNOTSUPP { return nil }
             var failure = FerryError(error, "set the extended attribute \(Escaping.escape(name)) of", self.description)
             if isFull {
                 failure = FerryError(

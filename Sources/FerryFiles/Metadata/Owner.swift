@@ -14,11 +14,15 @@ package struct Owner: Sendable, Hashable {
         self.group = group
     }
 
+    init(_ info: FileInfo) { self.init(user: info.owner, group: info.group) }
+
     /// Whom new files of this process belong to, but for directories that hand down their groups.
     package static var ofProcess: Owner { Owner(user: geteuid(), group: getegid()) }
 
-    /// Whether this process may give files to anybody.
-    package static let mayGiveAway = ferry_may_chown() == 1
+    /// Whether this process may give files to anybody, and go on working with them.
+    package static let mayGiveAway = ferry_may_give_away() == 1
+    /// Whether it may write attributes that nobody else can (`trusted.`).
+    package static let mayTrust = ferry_may_trust() == 1
 
     /// Groups to which this process may give its own files.
     private static let groups: Set<UInt32> = {

@@ -15,7 +15,26 @@ package struct ToldMetadata: Sendable, Equatable {
     /// Users and groups that ACLs among them name, and perhaps others.
     package var accounts: [Account] = []
 
+    /// Takes those accounts that ACLs among the attributes name.
+    package mutating func keepAccounts(of all: [Account]) {
+        for attribute in self.attributes where attribute.isAccessControl {
+            _ = AccessControlList.mapping(attribute.value) { id, isGroup in
+                if let account = all.first(where: { $0.id == id && $0.isGroup == isGroup }) {
+                    self.accounts.append(account)
+                }
+                return id
+            }
+        }
+    }
+
     package init(posixMode: UInt32) { self.posixMode = posixMode }
+
+    /// For how many things it counts in the window of things: attributes must not fill the memory of whoever receives them.
+    package var weight: Int { 1 + self.attributes.reduce(0) { $0 + $1.name.count + $1.value.count } / Self.bytesOfOne }
+    /// Bytes of attributes that count for one thing more.
+    private static let bytesOfOne = 512
+    /// The most that one thing counts for.
+    package static let mostWeight = 1 + ExtendedAttribute.sizeLimit / bytesOfOne
 
     package var kind: UInt32 { self.posixMode & 0o170000 }
     package var isDevice: Bool { [0o020000, 0o060000].contains(self.kind) }
@@ -47,7 +66,10 @@ package final class MetadataReader {
     package func metadata(of entry: TreeEntry) throws(FerryError) -> ToldMetadata {
         var told = ToldMetadata(posixMode: entry.info.posixMode)
         told.device = entry.info.special
-        if self.policy.owners {
+        // A daemon that gives nothing away keeps nothing beside a link or a FIFO: whose that is at home it does not know.
+        let isUnknown =
+            self.policy.isDaemon && !self.policy.isPrivileged && entry.info.isOurs && !told.isFile && !told.isDirectory
+        if self.policy.owners, !isUnknown {
             told.user = self.accounts.account(entry.info.owner, isGroup: false)
             told.group = self.accounts.account(entry.info.group, isGroup: true)
         }
@@ -57,15 +79,20 @@ package final class MetadataReader {
             ? try entry.directory.attributes([], where: self.policy.reads)
             : try entry.directory.attributes(entry.name, where: self.policy.reads)
         guard !attributes.isEmpty else { return told }
+        let hasList = attributes.contains { $0.name == ExtendedAttribute.access }
         for attribute in attributes {
             if !KeptMetadata.isOwn(attribute.name) {
                 told.attributes.append(attribute)
                 if attribute.isAccessControl { self.collect(attribute.value, &told.accounts) }
-            } else if entry.info.isOurs {
-                // Of a file of somebody else's nobody knows who wrote it.
-                KeptMetadata.restore(attribute, to: &told)
+            } else if KeptMetadata.isTrusted(attribute.name) || entry.info.isOnlyOurs(hasList: hasList) {
+                KeptMetadata.restore(
+                    attribute,
+                    to: &told,
+                    isEmptyFile: entry.info.kind == .file && entry.info.size == 0
+                )
             }
         }
+        if !self.policy.attributes { told.attributes = [] }
         told.attributes.sort { $0.name.lexicographicallyPrecedes($1.name) }
         let size =
             told.attributes.reduce(0) { $0 + $1.name.count + $1.value.count }

@@ -16,7 +16,10 @@ extension IncomingFile {
         _ name: ReceiveMachine.Name,
         destination: () throws(FerryError) -> TreeDestination
     ) throws(FerryError) -> (isHere: Bool, effort: Int) {
-        if let assembly = self.assembly { return try assembly.decide(name, earlier: nil) }
+        if let assembly = self.assembly {
+            defer { self.isUnmoved = self.isUnmoved && assembly.isUnmoved }
+            return try assembly.decide(name, earlier: nil)
+        }
         self.undecided.removeFirst()
         // Of what is given up nothing is wanted.
         if self.isGivenUp { return (true, 0) }
@@ -25,7 +28,10 @@ extension IncomingFile {
             if !isSame { self.differs = true }
             return (true, effort)
         }
-        guard let content = self.contentIfOnlyTouched(name) else { return (false, 0) }
+        guard let content = self.contentIfOnlyTouched(name) else {
+            self.isUnmoved = false
+            return (false, 0)
+        }
         let destination = try destination()
         unsafe try content.span.withUnsafeBytes { bytes throws(FerryError) in
             unsafe try destination.write(bytes, at: 0)

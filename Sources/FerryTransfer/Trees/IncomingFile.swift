@@ -14,7 +14,9 @@ final class IncomingFile {
     /// It has holes at the sender.
     let isSparse: Bool
     /// What it gets besides its content.
-    private(set) var metadata: FileMetadata
+    var metadata: FileMetadata
+    /// For how many things it counts in the window of things.
+    let weight: Int
     private(set) var modified: Timestamp
     /// Bytes of the version that is here; nil if there is none that may be used.
     let oldSize: Int64?
@@ -37,6 +39,10 @@ final class IncomingFile {
     /// What is here is only compared; opened with the first name.
     let isVerified: Bool
     var here: SourceFile?
+    /// Size and time are equal: if content is too, what is here stays.
+    let isCompared: Bool
+    /// All so far is what is here.
+    var isUnmoved = true
     /// What is here is something else.
     var differs = false
     /// A directory has its name, and goes before it comes.
@@ -59,6 +65,7 @@ final class IncomingFile {
     ///   - metadata: what it gets besides its content.
     ///   - oldSize: of the version that is here and may be used, in bytes.
     ///   - isVerified: whether what is here is only compared.
+    ///   - isCompared: whether what is here stays if content is equal, for all else is.
     ///   - replacesDirectory: whether a directory has its name.
     init(
         _ item: TreeItem,
@@ -66,16 +73,19 @@ final class IncomingFile {
         _ metadata: FileMetadata,
         oldSize: Int64?,
         isVerified: Bool = false,
+        isCompared: Bool = false,
         replacesDirectory: Bool = false
     ) {
         self.attempts = 0
         self.isVerified = isVerified
+        self.isCompared = isCompared
         self.replacesDirectory = replacesDirectory
         self.directory = directory
         self.name = item.name
         self.listedSize = item.size
         self.isSparse = item.isSparse
         self.metadata = metadata
+        self.weight = item.told.weight
         self.modified = item.modified
         self.oldSize = oldSize
     }
@@ -84,12 +94,14 @@ final class IncomingFile {
     private init(again file: IncomingFile) {
         self.attempts = file.attempts + 1
         self.isVerified = file.isVerified
+        self.isCompared = file.isCompared
         self.replacesDirectory = file.replacesDirectory
         self.directory = file.directory
         self.name = file.name
         self.listedSize = file.listedSize
         self.isSparse = file.isSparse
         self.metadata = file.metadata
+        self.weight = file.weight
         self.modified = file.modified
         self.oldSize = file.oldSize
     }
@@ -122,6 +134,9 @@ final class IncomingFile {
     var nextName: ReceiveMachine.Name? { self.assembly.map { $0.nextName } ?? self.undecided.first }
 
     var isComplete: Bool { self.hasEnded && !self.isUndecided && self.wanted == 0 }
+
+    /// Whether what is here is what has come.
+    var isHereAlready: Bool { self.isCompared && self.isUnmoved && self.named == self.listedSize }
 
     /// What it has become since it was listed.
     func update(_ metadata: WireMetadata) throws(FerryError) {

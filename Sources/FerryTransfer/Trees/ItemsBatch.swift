@@ -24,11 +24,12 @@ struct ItemsBatch {
     ///   - entry: as the walk found it.
     ///   - told: what is told of it besides.
     ///   - firstName: if it is a further name of a file, that one's first.
-    mutating func append(_ entry: TreeEntry, _ told: ToldMetadata, firstName: [UInt8]?) {
+    ///   - isSkipped: whether it is left out because of its kind, of which the receiver is to know.
+    mutating func append(_ entry: TreeEntry, _ told: ToldMetadata, firstName: [UInt8]?, isSkipped: Bool) {
         self.items.names.append(contentsOf: entry.name)
         self.items.nameLengths.append(UInt32(entry.name.count))
         // What takes no part is only named.
-        let isNamed = entry.isLeftOut && entry.opened == nil && entry.info.kind != .other
+        let isNamed = entry.isLeftOut && entry.opened == nil && !isSkipped
         self.items.modes.append(isNamed ? 1 : told.posixMode)
         self.items.sizes.append(entry.info.kind == .file && !isNamed ? UInt64(clamping: entry.info.size) : 0)
         self.items.seconds.append(entry.info.modified.seconds)
@@ -59,7 +60,7 @@ struct ItemsBatch {
         }
         if told.isDevice { note.device = told.device }
         // A further name has what the first has.
-        if firstName == nil { self.append(told, to: &note) }
+        if firstName == nil, !isSkipped { self.append(told, to: &note) }
         self.bytes += 16 + entry.linkText.count + (firstName?.count ?? 0)
         self.items.notes.append(note)
     }

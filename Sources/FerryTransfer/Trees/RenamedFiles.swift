@@ -4,19 +4,22 @@ import FerryFiles
 
 /// Files of the target tree that may be what the sender tells of under another name: of the same size and time of modification.
 ///
-/// The tree is walked only once enough is new to be worth it, and what is found is kept on disk. A candidate is a hint: its
-/// bytes are read and hashed before they count.
+/// The tree is walked only as far as what is new is worth it, and what is found is kept on disk. A candidate is a hint: its bytes
+/// are read and hashed before they count.
 final class RenamedFiles {
     /// Bytes of new files from which on it pays to walk the tree.
     private static let worthwhile: UInt64 = 1 << 20
+    /// Bytes of new files for which one entry more is walked: one takes about 10 µs, in which some 2 KiB travel.
+    private static let bytesOfEntry: UInt64 = 512
     /// Entries walked before others get their turn.
     private static let step = 1000
     /// Candidates that are tried for one file.
     private static let attempts = 4
 
     private enum State {
-        case waiting(UInt64)
-        case walking(TreeWalk, FileTable)
+        case waiting
+        /// As far as so many entries.
+        case walking(TreeWalk, FileTable, walked: UInt64)
         case ready(FileTable)
         /// There is nothing to be found, or it may not be looked at.
         case useless
@@ -32,28 +35,30 @@ final class RenamedFiles {
     ///   - mayRead: whether what is here may be read.
     init(_ top: OpenDirectory, mayRead: Bool) {
         self.top = top
-        self.state = mayRead ? .waiting(0) : .useless
+        self.state = mayRead ? .waiting : .useless
     }
+
+    /// Of all files that are needed and have no older version here.
+    private var newBytes: UInt64 = 0
 
     /// A file is needed that has no older version here.
     func expect(_ bytes: UInt64) {
-        guard case .waiting(let before) = self.state else { return }
-        let sum = before.addingReportingOverflow(bytes)
-        guard sum.overflow || sum.partialValue >= Self.worthwhile else {
-            self.state = .waiting(sum.partialValue)
-            return
-        }
+        let (sum, overflow) = self.newBytes.addingReportingOverflow(bytes)
+        self.newBytes = overflow ? .max : sum
+        guard case .waiting = self.state, self.newBytes >= Self.worthwhile else { return }
         // Without a table all is sent, as it would be to an empty directory.
         let table = try? FileTable(beside: self.top)
-        self.state = table.map { .walking(TreeWalk(self.top, staysOnFileSystem: true), $0) } ?? .useless
+        self.state = table.map { .walking(TreeWalk(self.top, staysOnFileSystem: true), $0, walked: 0) } ?? .useless
     }
 
-    /// Whether the tree is being walked.
-    var isWalking: Bool { if case .walking = self.state { true } else { false } }
+    /// Whether the tree is to be walked on before more is decided.
+    var isWalking: Bool {
+        if case .walking(_, _, let walked) = self.state { walked < self.newBytes / Self.bytesOfEntry } else { false }
+    }
 
     /// Walks on.
     func walk() {
-        guard case .walking(let walk, let table) = self.state else { return }
+        guard case .walking(let walk, let table, let walked) = self.state else { return }
         do throws(FerryError) {
             for _ in 0..<Self.step {
                 guard let step = try walk.next() else {
@@ -64,8 +69,16 @@ final class RenamedFiles {
                 let path = entry.directory.path(of: entry.name)
                 try table.insert(path, size: entry.info.size, modified: entry.info.modified)
             }
+            self.state = .walking(walk, table, walked: walked + UInt64(Self.step))
         } catch {
             self.state = .useless
+        }
+    }
+
+    private var table: FileTable? {
+        switch self.state {
+        case .walking(_, let table, _), .ready(let table): table
+        case .waiting, .useless: nil
         }
     }
 
@@ -77,7 +90,7 @@ final class RenamedFiles {
     ///   - length: of that, in bytes.
     /// - Returns: that file, open, or nil.
     func candidate(for file: IncomingFile, first: ChunkID, length: Int) -> SourceFile? {
-        guard case .ready(let table) = self.state, let size = Int64(exactly: file.listedSize),
+        guard let table = self.table, let size = Int64(exactly: file.listedSize),
             let paths = try? table.files(file.name, size: size, modified: file.modified)
         else { return nil }
         for path in paths.prefix(Self.attempts) {

@@ -20,6 +20,11 @@ extension TreeContent {
             return self.settle(file)
         }
         guard !file.isVerified else { return self.verified(file) }
+        if file.isHereAlready {
+            file.discard()
+            return self.settle(file)
+        }
+        if file.isCompared { self.reportContent(of: file) }
         do throws(FerryError) {
             let destination = try self.destination(of: file)
             let failure = try destination.partial.seal(
@@ -28,6 +33,7 @@ extension TreeContent {
                 modified: file.modified,
                 inherits: file.directory.inherits
             )
+            file.metadata.forgetSet()
             // The file itself is whole.
             if let failure { self.failures.append((file.path, failure)) }
             file.releaseSources()
@@ -46,10 +52,14 @@ extension TreeContent {
         }
     }
 
+    private mutating func reportContent(of file: IncomingFile) {
+        self.changes.append(TreeChange(path: file.path, kind: .changed, reasons: .content, size: file.named))
+    }
+
     mutating func verified(_ file: IncomingFile) {
         file.here = nil
         if file.differs || file.named != file.listedSize {
-            self.changes.append(TreeChange(path: file.path, kind: .changed, reasons: .content, size: file.named))
+            self.reportContent(of: file)
         }
         self.settle(file)
     }

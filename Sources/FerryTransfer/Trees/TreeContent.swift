@@ -61,7 +61,7 @@ struct TreeContent {
     /// Bytes named so far.
     var size: UInt64 { self.blocks.machine.size }
     /// Files that are needed and have not ended.
-    var outstanding: Int { self.needed.outstanding }
+    var outstanding: Int { self.needed.weight }
     /// Nothing more is to be decided before some of what was is done.
     var isHeldBack: Bool {
         self.openDirectories - self.openLevels > Self.directoryLimit || self.order.count > 2 * WireConstants.itemWindow
@@ -257,10 +257,12 @@ struct TreeContent {
             do throws(FerryError) {
                 let destination = try self.destination(of: file)
                 let old = file.oldSize == nil ? nil : try? file.directory.directory.file(file.name)
+                // What is not cut by content can only be where it was.
+                let isCut = file.average > 0
                 file.assembly = FileAssembly(
                     destination: destination,
-                    old: old,
-                    twin: file.twin,
+                    old: isCut ? old : nil,
+                    twin: isCut ? file.twin : old ?? file.twin,
                     isSparse: file.isSparse
                 )
                 file.twin = nil

@@ -33,7 +33,8 @@ struct TreeItem {
         let count = items.modes.count
         guard items.nameLengths.count == count, items.sizes.count == count, items.seconds.count == count,
             items.nanoseconds.count == count, count <= WireConstants.itemWindow,
-            items.users.count == items.groups.count, items.users.isEmpty || items.users.count == count
+            items.accounts.count <= WireConstants.accountsPerFrame, items.users.count == items.groups.count,
+            items.users.isEmpty || items.users.count == count
         else {
             throw FerryError(.violation, "a frame of items has lists of different lengths")
         }
@@ -54,7 +55,10 @@ struct TreeItem {
                 told.user = try Self.account(items.users[index], of: accounts)
                 told.group = try Self.account(items.groups[index], of: accounts)
             }
-            if !note.attributes.isEmpty { (told.attributes, told.accounts) = (try Self.attributes(note), accounts) }
+            if !note.attributes.isEmpty {
+                told.attributes = try Self.attributes(note)
+                told.keepAccounts(of: accounts)
+            }
             told.device = note.device
             result.append(
                 try TreeItem(
@@ -87,6 +91,9 @@ struct TreeItem {
                 attributes.last.map({ $0.name.lexicographicallyPrecedes(attribute.name) }) ?? true
             else { throw FerryError(.violation, "an item has an attribute that may not be told") }
             attributes.append(attribute)
+        }
+        guard attributes.reduce(0, { $0 + $1.name.count + $1.value.count }) <= ExtendedAttribute.sizeLimit else {
+            throw FerryError(.violation, "an item has more than \(ExtendedAttribute.sizeLimit) bytes of attributes")
         }
         return attributes
     }

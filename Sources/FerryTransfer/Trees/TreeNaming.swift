@@ -20,7 +20,13 @@ struct TreeNaming {
     /// Files that are needed and have not ended.
     var outstanding: Int { self.expected.count + (self.current == nil ? 0 : 1) }
 
-    mutating func expect(_ file: IncomingFile) { self.expected.append(file) }
+    /// The same, weighed: attributes count too.
+    private(set) var weight = 0
+
+    mutating func expect(_ file: IncomingFile) {
+        self.expected.append(file)
+        self.weight += file.weight
+    }
 
     /// Takes the next names of the tree's content, and ends of files between them.
     ///
@@ -43,6 +49,7 @@ struct TreeNaming {
             var note: WireEndNote?
             if let next = notes.first, next.end == place { note = notes.removeFirst() }
             file.hasEnded = true
+            if note?.again != true { self.weight -= file.weight }
             self.current = note?.again == true ? try file.replace() : nil
             steps.append(.ended(file, note))
         }

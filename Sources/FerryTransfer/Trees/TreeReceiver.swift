@@ -51,6 +51,7 @@ package final class TreeReceiver {
     private var content: TreeContent
     private let onEvent: TreeEvents?
     private var undecided = CircularBuffer<TreeItem>()
+    private var undecidedWeight = 0
     /// Frames that came while no more files could be opened, in order; the windows bound them.
     private var held = CircularBuffer<Arrival>()
     private var heldWeight = 0
@@ -136,7 +137,8 @@ package final class TreeReceiver {
         case .items(let items) where frame.payload.readableBytes == 0:
             let items = (try TreeItem.parse(items), items.last)
             guard !self.isLast else { throw FerryError(.violation, "something was told after the tree's end") }
-            guard self.undecided.count + self.content.outstanding + items.0.count <= WireConstants.itemWindow else {
+            self.undecidedWeight += items.0.reduce(0) { $0 + $1.told.weight }
+            guard self.undecidedWeight + self.content.outstanding <= WireConstants.itemWindow else {
                 throw FerryError(.limit, "more than \(WireConstants.itemWindow) things of the tree are outstanding")
             }
             self.undecided += items.0
@@ -203,6 +205,7 @@ package final class TreeReceiver {
         while decided < 512, !self.content.isHeldBack, sink.queuedBytes < Self.answersAhead,
             let item = self.undecided.popFirst()
         {
+            self.undecidedWeight -= item.told.weight
             let decision = try self.target.decide(item)
             if item.kind == .file, !item.isLeftOut { self.counts.files += 1 }
             for change in self.target.takeChanges() { self.changed(change, sink) }
@@ -210,7 +213,7 @@ package final class TreeReceiver {
             case .nothing: break
             case .failed(let path, let error):
                 // Its further names are not to be those of what is here.
-                if item.kind == .symlink { self.content.batch.failed(path) }
+                if item.kind != .directory { self.content.batch.failed(path) }
                 self.failed(path, error, sink)
             case .needed(let file):
                 needs.append((decided, file.oldSize.map { UInt64(clamping: $0) + 1 } ?? 0))

@@ -20,7 +20,12 @@ package final class TreeSender {
     private let walk: TreeWalk
     private let metadata: MetadataReader
     private var batch: ItemsBatch
-    private var told = CircularBuffer<Told>()
+    private var told = CircularBuffer<(what: Told, weight: Int)>()
+    /// Of files that are needed and whose end was not told.
+    private var neededWeights = CircularBuffer<Int>()
+    private var endedBefore = 0
+    /// Things that were told, and of which the receiver may still need something: attributes count too.
+    private var outstanding = 0
     private var links = HardLinks()
     private var reader = TreeReader()
     private var content: ContentSender
@@ -84,6 +89,7 @@ package final class TreeSender {
     package func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
         if self.isFinished { return .finished }
         if self.hasEnded { return .waiting }
+        self.settle()
         // Half a window ahead, so that the receiver always has something to decide while files are read.
         if self.outstanding < WireConstants.itemWindow / 2, try self.tell(sink) { return .more }
         let mayHoldMore = self.content.mayHoldMore(self.reader.number, segmentLength: self.reader.longestSegment)
@@ -104,8 +110,18 @@ package final class TreeSender {
         return .waiting
     }
 
-    /// Things that were told, and of which the receiver may still need something.
-    private var outstanding: Int { self.told.count + self.counts.changed - self.content.ended }
+    /// Counts files that have ended.
+    private func settle() {
+        while self.endedBefore < self.content.ended, let weight = self.neededWeights.popFirst() {
+            self.outstanding -= weight
+            self.endedBefore += 1
+        }
+    }
+
+    private func told(_ what: Told, weight: Int = 1) {
+        self.told.append((what, weight))
+        self.outstanding += weight
+    }
 
     /// Tells of the next things in the tree, a frame of them.
     ///
@@ -113,8 +129,7 @@ package final class TreeSender {
     private func tell(_ sink: any FrameSink) throws(FerryError) -> Bool {
         guard !self.hasTold, sink.queuedBytes < Self.queueLimit else { return false }
         var hasPaused = false
-        let room = WireConstants.itemWindow - self.outstanding
-        while !self.batch.isFull, self.batch.count < room {
+        while !self.batch.isFull, self.outstanding <= WireConstants.itemWindow - ToldMetadata.mostWeight {
             guard let step = try self.walk.next() else {
                 self.hasTold = true
                 break
@@ -122,7 +137,7 @@ package final class TreeSender {
             switch step {
             case .end:
                 self.batch.appendEnd()
-                self.told.append(.other)
+                self.told(.other)
             case .entry(let entry): try self.tell(entry)
             case .pause: hasPaused = true
             }
@@ -135,18 +150,12 @@ package final class TreeSender {
 
     private func tell(_ entry: TreeEntry) throws(FerryError) {
         var entry = entry
-        var told = ToldMetadata(posixMode: entry.info.posixMode)
-        if entry.failure == nil, !entry.isLeftOut || entry.opened != nil {
-            do throws(FerryError) { told = try self.metadata.metadata(of: entry) } catch {
-                // Without its top there is no tree.
-                guard !entry.name.isEmpty else { throw error }
-                entry.failure = error
-            }
-        }
+        let told = try self.metadata(of: entry)
         // Of whatever kind it is on disk: a file may stand for a device.
         let isSpecial = !(told.isFile || told.isDirectory || told.isLink)
+        var isSkipped = false
         if isSpecial, entry.failure == nil, !entry.isLeftOut, !self.metadata.policy.specials || told.isSocket {
-            entry.isLeftOut = true
+            (entry.isLeftOut, isSkipped) = (true, true)
             self.onEvent?(.skipped(entry.directory.path(of: entry.name)))
         }
         if let failure = entry.failure {
@@ -156,13 +165,27 @@ package final class TreeSender {
         }
         let mayBeLinked = !told.isDirectory && !entry.isLeftOut && entry.failure == nil
         let firstName = mayBeLinked ? self.links.firstName(of: entry) : nil
-        self.batch.append(entry, told, firstName: firstName)
+        self.batch.append(entry, told, firstName: firstName, isSkipped: isSkipped)
+        // A further name has no attributes of its own.
+        let weight = firstName == nil && !isSkipped ? told.weight : 1
         guard told.isFile, entry.failure == nil, firstName == nil, !entry.isLeftOut else {
-            return self.told.append(.other)
+            return self.told(.other, weight: weight)
         }
-        self.told.append(
-            .file(TreeReader.File(directory: entry.directory, name: entry.name, listed: entry.info))
-        )
+        let file = TreeReader.File(directory: entry.directory, name: entry.name, listed: entry.info)
+        self.told(.file(file), weight: weight)
+    }
+
+    /// What is told of an entry. One whose attributes cannot be is named, and told without.
+    private func metadata(of entry: TreeEntry) throws(FerryError) -> ToldMetadata {
+        let plain = ToldMetadata(posixMode: entry.info.posixMode)
+        guard entry.failure == nil, !entry.isLeftOut || entry.opened != nil else { return plain }
+        do throws(FerryError) { return try self.metadata.metadata(of: entry) } catch {
+            // Without its top there is no tree.
+            guard !entry.name.isEmpty else { throw error }
+            // What is gone is told as it was; what becomes of it is seen when it is read.
+            if error.code != .notFound { self.failed(entry.directory.path(of: entry.name), error) }
+            return plain
+        }
     }
 
     private func needsReceived(_ needs: WireNeeds) throws(FerryError) {
@@ -173,8 +196,12 @@ package final class TreeSender {
         var next = 0
         for place in 0..<decided {
             let told = self.told.removeFirst()
-            guard next < needs.items.count, needs.items[next] == place else { continue }
-            guard case .file(let file) = told else {
+            guard next < needs.items.count, needs.items[next] == place else {
+                self.outstanding -= told.weight
+                continue
+            }
+            self.neededWeights.append(told.weight)
+            guard case .file(let file) = told.what else {
                 throw FerryError(.violation, "the receiver needs the content of what is no file")
             }
             var needed = file

@@ -188,7 +188,20 @@ final class TreeTarget {
         }
         let metadata = self.metadata(of: item, here, in: directory)
         var reasons = try directory.directory.reasons(item.name, here, metadata)
-        guard here.isUnchanged(size: item.size, modified: item.modified), !self.options.comparesContent else {
+        let isEqual = here.isUnchanged(size: item.size, modified: item.modified)
+        if isEqual, reasons.isEmpty, self.options.comparesContent {
+            return .needed(
+                IncomingFile(
+                    item,
+                    in: directory,
+                    metadata,
+                    oldSize: here.size,
+                    isVerified: self.options.isDryRun,
+                    isCompared: true
+                )
+            )
+        }
+        guard isEqual, !self.options.comparesContent else {
             if here.size != item.size { reasons.insert(.size) }
             if here.modified != item.modified { reasons.insert(.time) }
             self.report(path, .changed, reasons.isEmpty ? .content : reasons, item)
@@ -351,7 +364,9 @@ final class TreeTarget {
             metadata: self.metadata(of: item, info, in: parent),
             modified: item.modified,
             isNew: isNew,
-            isChanged: !self.options.isDryRun,
+            // The top may be another's, who lets this process put something into it.
+            isChanged: !self.options.isDryRun
+                && (parent != nil || info.isOurs || self.options.metadata.isPrivileged),
             findsOthers: self.options.deletes && !item.isLeftOut
         )
         if self.options.reports, !isNew, !self.options.verifies {

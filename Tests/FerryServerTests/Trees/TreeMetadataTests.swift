@@ -135,7 +135,7 @@ import Testing
         #expect(chmod(scratch.source + "/null", 0o666) == 0)
         #expect(link(scratch.source + "/null", scratch.source + "/null2") == 0)
         var daemon = self.policy(daemon: true, privileged: false)
-        daemon.specials = true
+        (daemon.specials, daemon.keepsTrusted) = (true, false)
         var told = self.policy()
         told.specials = true
         #expect(try self.transfer(scratch.source, scratch.target, self.options(daemon), from: told).failedPaths == [])
@@ -147,7 +147,7 @@ import Testing
         #expect(kept["security.capability"] == nil)
         #expect(TreeFixture.owner(scratch.target + "/d/tool") == "100755 0:0")
         #expect(TreeFixture.attributes(scratch.target + "/null")["user.ferry.node"] == Array("c 1:3".utf8))
-        #expect(TreeFixture.owner(scratch.target + "/null") == "100666 0:0")
+        #expect(TreeFixture.owner(scratch.target + "/null") == "100644 0:0")
         let before = TreeFixture.fingerprint(scratch.target)
         #expect(try self.transfer(scratch.source, scratch.target, self.options(daemon), from: told).changes == [])
         #expect(TreeFixture.fingerprint(scratch.target) == before)
@@ -210,5 +210,142 @@ import Testing
         #expect(pair.failedPaths == ["f: too-large"])
         #expect(scratch.read("target/f") == "content")
         #expect(scratch.read("target/g") == "content")
+    }
+
+    private func tool(_ scratch: TreeScratch) throws -> String {
+        try scratch.write("source/tool", "#!/bin/sh")
+        let tool = scratch.source + "/tool"
+        #expect(chown(tool, 4003, 4004) == 0 && chmod(tool, 0o6755) == 0)
+        return tool
+    }
+
+    /// Also what it gives away: nobody else can write what lies beside it then.
+    @Test(.enabled(if: geteuid() == 0, "only the administrator gives files away"), arguments: [true, false])
+    func aDaemonThatGivesAwayBringsBackAsWell(_ keepsTrusted: Bool) throws {
+        let scratch = try TreeScratch()
+        let tool = try self.tool(scratch)
+        #expect(mknod(scratch.source + "/null", S_IFCHR | 0o666, dev_t(0x103)) == 0)
+        #expect(lchown(scratch.source + "/null", 4005, 4006) == 0)
+        var daemon = self.policy(daemon: true, privileged: true)
+        (daemon.specials, daemon.keepsTrusted) = (true, keepsTrusted)
+        var told = self.policy()
+        told.specials = true
+        #expect(try self.transfer(scratch.source, scratch.target, self.options(daemon), from: told).failedPaths == [])
+        #expect(TreeFixture.owner(scratch.target + "/tool") == (keepsTrusted ? "100755 4003:4004" : "100755 0:0"))
+        let back = try scratch.place("back/x").dropLast(2)
+        for _ in 0..<2 {
+            let pull = try self.transfer(scratch.target, String(back), self.options(told), from: daemon)
+            #expect(pull.failedPaths == [])
+            #expect(TreeFixture.owner(back + "/tool") == TreeFixture.owner(tool))
+            #expect(try TreeFixture.differences(scratch.source, String(back)) == "")
+        }
+        let again = try self.transfer(scratch.source, scratch.target, self.options(daemon), from: told)
+        #expect(again.changes == [])
+    }
+
+    /// Without its owner, what runs as that one would run as whoever the file belongs to here.
+    @Test(.enabled(if: geteuid() == 0, "only the administrator gives files away"))
+    func rightsAreKeptOnlyWithTheOwner() throws {
+        let scratch = try TreeScratch()
+        _ = try self.tool(scratch)
+        var daemon = self.policy(daemon: true, privileged: false)
+        (daemon.owners, daemon.keepsTrusted) = (false, false)
+        var told = self.policy()
+        told.owners = false
+        try self.transfer(scratch.source, scratch.target, self.options(daemon), from: told)
+        #expect(TreeFixture.attributes(scratch.target + "/tool") == [:])
+        #expect(TreeFixture.owner(scratch.target + "/tool") == "100755 0:0")
+    }
+
+    /// A user lets a program run as itself; a push that gives it to another one takes that away.
+    @Test(.enabled(if: geteuid() == 0, "only the administrator gives files away"), arguments: [true, false])
+    func noUsersProgramBecomesAnothers(_ isDaemon: Bool) throws {
+        let scratch = try TreeScratch()
+        try scratch.write("source/tool", "#!/bin/sh")
+        try scratch.write("target/tool", "#!/bin/sh")
+        for path in [scratch.source, scratch.target] { TreeFixture.setTime(path + "/tool", seconds: 1) }
+        #expect(chown(scratch.target + "/tool", 4001, 4001) == 0 && chmod(scratch.target + "/tool", 0o4755) == 0)
+        let options = self.options(self.policy(daemon: isDaemon, privileged: true))
+        try self.transfer(scratch.source, scratch.target, options, from: self.policy())
+        #expect(TreeFixture.owner(scratch.target + "/tool") == "100644 0:0")
+    }
+
+    /// What a file becomes in the end, it is not before it belongs to whom it will.
+    @Test(.enabled(if: geteuid() == 0, "only the administrator gives files away"))
+    func nothingRunsAsThisProcessOnItsWay() throws {
+        let scratch = try TreeScratch()
+        let tool = try self.tool(scratch)
+        let target = scratch.target
+        let calls = SystemCalls { name, _ in
+            if name == .fchownat {
+                let names = (try? FileManager.default.contentsOfDirectory(atPath: target)) ?? []
+                let owners = names.map { TreeFixture.owner(target + "/" + $0) }
+                #expect(owners == ["100755 0:0"], "\(owners)")
+            }
+            return .proceed
+        }
+        var generator = SeededGenerator(seed: 1)
+        let pair = try TreePair(scratch.source, target, targetCalls: calls)
+        try pair.run(&generator)
+        #expect(TreeFixture.owner(target + "/tool") == TreeFixture.owner(tool))
+    }
+
+    /// A file system without owners keeps the file, and the failure has its name.
+    @Test(.enabled(if: geteuid() == 0, "only the administrator gives files away"))
+    func anOwnerThatIsRefusedIsNamed() throws {
+        let scratch = try TreeScratch()
+        _ = try self.tool(scratch)
+        let calls = SystemCalls { name, _ in name == .fchownat ? .fail(EINVAL) : .proceed }
+        var generator = SeededGenerator(seed: 1)
+        let pair = try TreePair(scratch.source, scratch.target, targetCalls: calls)
+        try pair.run(&generator)
+        #expect(pair.failedPaths == ["tool: permission"])
+        #expect(TreeFixture.owner(scratch.target + "/tool") == "100755 0:0")
+    }
+
+    /// Whoever may write to a file may write what lies beside it.
+    @Test func whatOthersMayWriteIsNotBelieved() throws {
+        for mode in [0o666, 0o622, 0o606] as [mode_t] {
+            let scratch = try TreeScratch()
+            try scratch.write("source/f", "content")
+            self.set(scratch.source + "/f", "user.ferry.mode", Array("4755".utf8))
+            self.set(scratch.source + "/f", "user.ferry.node", Array("c 1:3".utf8))
+            #expect(chmod(scratch.source + "/f", mode) == 0)
+            try self.transfer(
+                scratch.source,
+                scratch.target,
+                self.options(self.policy()),
+                from: self.policy(daemon: true)
+            )
+            let path = scratch.target + "/f"
+            #expect(TreeFixture.owner(path).hasPrefix("100" + String(mode, radix: 8)) || mode == 0o622)
+            #expect(scratch.read("target/f") == "content")
+        }
+    }
+
+    /// Attributes that do not fit are named; what has them comes without, and all that is in it.
+    @Test func whatCannotBeToldIsNamed() throws {
+        let scratch = try TreeScratch()
+        try scratch.write("source/d/f", "content")
+        let calls = SystemCalls { name, _ in name == .getxattr ? .fail(EACCES) : .proceed }
+        self.set(scratch.source + "/d", "user.a", [1])
+        var generator = SeededGenerator(seed: 1)
+        let pair = try TreePair(scratch.source, scratch.target, sourceCalls: calls)
+        try pair.run(&generator)
+        #expect(scratch.read("target/d/f") == "content")
+        #expect(pair.sender.summary.tree?.failed == 1)
+    }
+
+    /// As many attributes as there is room for, of many files: each counts in the window of things.
+    @Test func manyAttributesArrive() throws {
+        let scratch = try TreeScratch()
+        for number in 0..<1500 {
+            try scratch.write("source/\(number)", "x")
+            self.set(scratch.source + "/\(number)", "user.a", [UInt8](repeating: 1, count: 3000))
+        }
+        var options = self.options(MetadataPolicy())
+        options.reports = false
+        #expect(try self.transfer(scratch.source, scratch.target, options).failedPaths == [])
+        #expect(try TreeFixture.differences(scratch.source, scratch.target) == "")
     }
 }

@@ -222,4 +222,38 @@ import Testing
         close(directory)
         return done
     }
+
+    /// With `--checksum` content decides, and what is equal is not touched.
+    @Test func comparingContentTouchesOnlyWhatDiffers() throws {
+        try withFreshSeed { generator in
+            for isDryRun in [true, false] {
+                let scratch = try TreeScratch()
+                try scratch.makeSource()
+                for (name, length) in [("small", 900), ("middle", 200_000), ("large", 1_500_000), ("empty", 0)] {
+                    for kind in ["same", "other"] {
+                        let path = scratch.source + "/\(kind) \(name)"
+                        TreeFixture.write(path, generator.bytes(length))
+                        TreeFixture.setTime(path, seconds: 1_700_000_000)
+                    }
+                }
+                _ = try self.transfer(scratch, &generator)
+                for name in ["small", "middle", "large"] {
+                    let path = scratch.target + "/other \(name)"
+                    var bytes = try Array(Data(contentsOf: URL(fileURLWithPath: path)))
+                    bytes[bytes.count - 1] ^= 1
+                    TreeFixture.write(path, bytes)
+                    TreeFixture.setTime(path, seconds: 1_700_000_000)
+                }
+                let before = TreeFixture.fingerprint(scratch.target).filter { $0.contains("same") }
+                var options = TreeReceiver.Options()
+                (options.comparesContent, options.reports, options.isDryRun) = (true, true, isDryRun)
+                let pair = try self.transfer(scratch, &generator, options: options)
+                #expect(pair.changes == ["large", "middle", "small"].map { "changed other \($0) 4" })
+                #expect(TreeFixture.fingerprint(scratch.target).filter { $0.contains("same") } == before)
+                let names = try FileManager.default.contentsOfDirectory(atPath: scratch.target)
+                #expect(names.count == 8, "\(names)")
+                if !isDryRun { #expect(try TreeFixture.differences(scratch.source, scratch.target) == "") }
+            }
+        }
+    }
 }

@@ -3,10 +3,10 @@ import FerryFiles
 
 /// What of a tree is transferred besides its content.
 struct MetadataOptions: ParsableArguments {
-    @Flag(help: "Leave owners and groups as they are on the other side.")
+    @Flag(help: "Do not transfer owners and groups; new and replaced files belong to whom they would anyway.")
     var noOwner = false
 
-    @Flag(help: "Leave extended attributes and ACLs as they are on the other side.")
+    @Flag(help: "Do not transfer extended attributes and ACLs; new and replaced files have none.")
     var noAttributes = false
 
     @Flag(name: .customLong("numeric-ids"), help: "Take users and groups by their numbers, and not by their names.")

@@ -132,7 +132,7 @@ struct PullTreeTransfer: Transfer {
 /// Shows what is changed; that nobody got it is an error once the work is done.
 private final class ShownChanges: Sendable {
     private let reporter: any Reporter
-    private let isVerification: Bool
+    let isVerification: Bool
     private let state = Mutex<(count: Int, failure: FerryError?)>((0, nil))
 
     init(_ context: TransferContext) {
@@ -171,7 +171,7 @@ extension Transfer {
             case .progressed(let summary): reporter.progressed(summary)
             case .failed(let path, let error): reporter.failedInside(label.inside(path), error)
             case .changed(let change): shown.show(change)
-            case .skipped(let path): reporter.skipped(label.inside(path))
+            case .skipped(let path): if !shown.isVerification { reporter.skipped(label.inside(path)) }
             }
         }
     }

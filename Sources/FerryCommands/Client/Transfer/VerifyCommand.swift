@@ -1,7 +1,6 @@
 import ArgumentParser
 import FerryClient
 import FerryErrors
-import FerryFiles
 
 /// `ferry verify`.
 struct VerifyCommand: AsyncParsableCommand {
@@ -32,7 +31,6 @@ struct VerifyCommand: AsyncParsableCommand {
     func run() async throws {
         var wishes = TreeWishes()
         wishes.verifies = true
-        wishes.metadata.specials = true
         try await self.options.running(trees: wishes, self.filters) { _ in
             switch (try Operand(self.operands[0]), try Operand(self.operands[1])) {
             case (.local(let source), .remote(let target)), (.remote(let target), .local(let source)):
