@@ -79,4 +79,20 @@ import Testing
             #expect(told == before, "\(name) \(value)")
         }
     }
+
+    /// By its name where there is such a user here, else by its number.
+    @Test func ownersAreFoundByName() {
+        var policy = MetadataPolicy()
+        policy.isPrivileged = true
+        for (user, group, expected) in [
+            ("daemon", "daemon", Owner(user: 1, group: 1)), ("no such user", "", Owner(user: 4242, group: 4243)),
+        ] {
+            var told = ToldMetadata(posixMode: 0o100644)
+            told.user = Account(id: 4242, name: Array(user.utf8), isGroup: false)
+            told.group = Account(id: 4243, name: Array(group.utf8), isGroup: true)
+            #expect(FileMetadata(told, here: nil, policy: policy, accounts: Accounts()).owner == expected)
+            let numbers = FileMetadata(told, here: nil, policy: policy, accounts: Accounts(isNumeric: true))
+            #expect(numbers.owner == Owner(user: 4242, group: 4243))
+        }
+    }
 }
