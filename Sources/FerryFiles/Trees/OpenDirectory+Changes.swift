@@ -72,8 +72,17 @@ extension OpenDirectory {
     package func makeHardLink(_ name: [UInt8], to first: [UInt8], in directory: OpenDirectory) throws(FerryError) {
         // Renaming one name of a file over another one does nothing (rename(2)), and would leave the hidden name.
         if let there = try self.info(name), let file = try directory.info(first), there.isSameFile(as: file) { return }
-        try self.placing(name, "make the link") { hidden throws(Errno) in
-            try self.calls.linkat(directory.descriptor.raw, CString.make(first), self.descriptor.raw, hidden)
+        do throws(FerryError) {
+            try self.placing(name, "make the link") { hidden throws(Errno) in
+                try self.calls.linkat(directory.descriptor.raw, CString.make(first), self.descriptor.raw, hidden)
+            }
+        } catch  where (error.cause as? SystemError)?.number == EXDEV {
+            throw FerryError(
+                .unsupported,
+                "\(Escaping.escape(self.path(of: name))) is the same file as \(Escaping.escape(directory.path(of: first))), "
+                    + "and here the two lie on different file systems",
+                cause: error
+            )
         }
     }
 

@@ -163,8 +163,12 @@ final class TreeTarget {
             .symlink where !item.firstName.isEmpty && !self.options.verifies:
             try Self.check(first: item.firstName)
             if here?.kind == .directory { return try self.replaceDirectory(item, in: directory, path) }
-            if here == nil { self.report(path, .new, [], item) }
             let link = TreeLink(name: item.name, first: item.firstName, directory: directory)
+            if here == nil {
+                self.report(path, .new, [], item)
+            } else if self.options.reports, !link.isMade(in: self.top) {
+                self.report(path, .changed, .target, item)
+            }
             return self.options.isDryRun ? .nothing : .link(link, isLate: false)
         case .file: return try self.file(item, here, in: directory, path)
         case .symlink: return try self.symlink(item, here, in: directory, path)

@@ -45,4 +45,24 @@ import Testing
         #expect(pair.failedPaths == [])
         #expect(try TreeFixture.differences(scratch.source, scratch.target) == "")
     }
+
+    /// A name that becomes another file's is a change, also where none is made.
+    @Test func aLinkInAnotherFilesPlaceIsReported() throws {
+        let scratch = try TreeScratch()
+        try scratch.write("source/a", "A")
+        #expect(link(scratch.source + "/a", scratch.source + "/c") == 0)
+        try scratch.write("target/a", "A")
+        try scratch.write("target/c", "C")
+        for path in [scratch.source, scratch.target] { TreeFixture.setTime(path + "/a", seconds: 1) }
+        var options = TreeReceiver.Options()
+        options.reports = true
+        for isDryRun in [true, false] {
+            options.isDryRun = isDryRun
+            var generator = SeededGenerator(seed: 1)
+            let pair = try TreePair(scratch.source, scratch.target, options: options)
+            try pair.run(&generator)
+            #expect(pair.changes == ["changed c 32"])
+        }
+        #expect(try TreeFixture.differences(scratch.source, scratch.target) == "")
+    }
 }
