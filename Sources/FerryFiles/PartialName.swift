@@ -65,11 +65,9 @@ enum PartialName {
     /// Takes from a file what an earlier transfer gave it before it was killed; an ACL stays, for the directory may have given it.
     private static func undress(_ file: Int32, _ calls: SystemCalls) throws(Errno) {
         if try calls.info(file).mode & 0o7000 != 0 { try calls.fchmod(file, to: 0o600) }
-        let names = (try? calls.attributeNames(file, CString.none)) ?? []
-        for name in names where name.starts(with: ExtendedAttribute.userPrefix) || ExtendedAttribute.isPrivileged(name)
-        {
-            // What cannot be removed is compared when the file is sealed.
-            try? calls.removeAttribute(file, CString.none, name)
+        for name in try calls.attributeNames(file, CString.none)
+        where name.starts(with: ExtendedAttribute.userPrefix) || ExtendedAttribute.isPrivileged(name) {
+            try calls.removeAttribute(file, CString.none, name)
         }
     }
 

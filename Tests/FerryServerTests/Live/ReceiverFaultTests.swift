@@ -60,7 +60,7 @@ import Testing
         case .nothing: all.union(space).union(direction == .push ? [.mkdirat] : [])
         case .similar: all.union(space).union(direction == .push ? [.readlinkat] : [])
         // What cannot be read of what a cut transfer left is sent again; here that has its mode already.
-        case .cut: all.union(space).union([.ftruncate]).subtracting([.fchmod])
+        case .cut: all.union(space).union([.ftruncate, .listxattr]).subtracting([.fchmod])
         // A pull that cannot look at what is there fetches it.
         case .same: direction == .push ? [.openat2, .fstat, .fchmod, .fsync] : [.openat2, .fchmod, .fsync]
         }
