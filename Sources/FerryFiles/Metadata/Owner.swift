@@ -3,9 +3,6 @@ import Glibc
 
 /// Who owns a file, by this machine's numbers.
 package struct Owner: Sendable, Hashable {
-    /// (uid_t) -1: chown(2) leaves that one as it is.
-    static let unchanged = UInt32.max
-
     package var user: UInt32
     package var group: UInt32
 
@@ -14,7 +11,7 @@ package struct Owner: Sendable, Hashable {
         self.group = group
     }
 
-    init(_ info: FileInfo) { self.init(user: info.owner, group: info.group) }
+    package init(_ info: FileInfo) { self.init(user: info.owner, group: info.group) }
 
     /// Whom new files of this process belong to, but for directories that hand down their groups.
     package static var ofProcess: Owner { Owner(user: geteuid(), group: getegid()) }

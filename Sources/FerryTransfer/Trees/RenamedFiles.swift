@@ -9,7 +9,8 @@ import FerryFiles
 final class RenamedFiles {
     /// Bytes of new files from which on it pays to walk the tree.
     private static let worthwhile: UInt64 = 1 << 20
-    /// Bytes of new files for which one entry more is walked: one takes about 10 µs, in which some 2 KiB travel.
+    /// Bytes of new files for which one entry more is walked. One takes some 13 µs, as long as 512 bytes at 40 MB/s; with fewer
+    /// entries the first files of a renamed directory came before their old names were found.
     private static let bytesOfEntry: UInt64 = 512
     /// Entries walked before others get their turn.
     private static let step = 1000

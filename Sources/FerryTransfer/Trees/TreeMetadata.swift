@@ -30,7 +30,7 @@ extension OpenDirectory {
     func reasons(_ name: [UInt8], _ here: FileInfo, _ metadata: FileMetadata) throws(FerryError) -> TreeChange.Reasons {
         var reasons: TreeChange.Reasons = []
         if let mode = metadata.mode, mode != here.mode { reasons.insert(.mode) }
-        if let owner = metadata.owner, owner != Owner(user: here.owner, group: here.group) { reasons.insert(.owner) }
+        if let owner = metadata.owner, owner != Owner(here) { reasons.insert(.owner) }
         if try self.hasOtherAttributes(name, than: metadata) { reasons.insert(.attributes) }
         return reasons
     }

@@ -361,6 +361,8 @@ final class TreeTarget {
         in parent: TargetDirectory?
     ) throws(FerryError) -> Decision {
         let info = try opened.info()
+        // The top may be another's, who lets this process put something into it.
+        let mayChange = parent != nil || info.isOurs || self.options.metadata.isPrivileged
         let directory = try TargetDirectory(
             opened,
             info: info,
@@ -368,12 +370,10 @@ final class TreeTarget {
             metadata: self.metadata(of: item, info, in: parent),
             modified: item.modified,
             isNew: isNew,
-            // The top may be another's, who lets this process put something into it.
-            isChanged: !self.options.isDryRun
-                && (parent != nil || info.isOurs || self.options.metadata.isPrivileged),
+            isChanged: mayChange && !self.options.isDryRun,
             findsOthers: self.options.deletes && !item.isLeftOut
         )
-        if self.options.reports, !isNew, !self.options.verifies {
+        if self.options.reports, mayChange, !isNew, !self.options.verifies {
             let reasons = try opened.reasons([], info, directory.metadata)
             if !reasons.isEmpty { self.report(opened.path, .changed, reasons, item) }
         }
