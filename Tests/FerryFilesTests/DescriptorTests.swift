@@ -5,7 +5,7 @@ import Testing
 
 /// A connection ends when its last writer is closed: that shows whether a descriptor was, without its number, which another
 /// test may have by then.
-@Suite(.timeLimit(.minutes(1))) struct DescriptorTests {
+@Suite(.timeLimit(.minutes(5))) struct DescriptorTests {
     private func connection() throws -> (source: StreamSource, writer: Int32) {
         let (reader, writer) = try makeSocketPair()
         return (StreamSource(Descriptor(adopting: reader), name: "connection"), writer)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct StreamsTests {
     /// Far more than a connection holds, so that both sides have to wait; with descriptors that do not block, too.
-    @Test(.timeLimit(.minutes(1)), arguments: [false, true])
+    @Test(.timeLimit(.minutes(5)), arguments: [false, true])
     func carriesEverything(isNonBlocking: Bool) throws {
         let text = String(repeating: "0123456789", count: 100_000)
         let (reader, writer) = try isNonBlocking ? makeSocketPair(flags: SOCK_NONBLOCK) : makeSocketPair()

@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 /// Rounds are driven by hand: no time passes.
-@Suite(.timeLimit(.minutes(1))) struct WatchdogTests {
+@Suite(.timeLimit(.minutes(5))) struct WatchdogTests {
     private final class Events: Sendable {
         private let list = Mutex<[String]>([])
         var all: [String] { self.list.withLock { $0 } }

@@ -5,8 +5,9 @@ import Synchronization
 
 /// A real process of a test: ended by force should it hang, and never waited for by sleeping.
 final class Child: Sendable {
-    /// Seconds after which a process counts as hanging; far more than any of them needs.
-    private static let patience = Double(Soak.count(60, soak: 7200))
+    /// Seconds after which a process counts as hanging; far more than any of them needs. A test that waits for one goes on only
+    /// when a thread of the tests is free: with two cores that took a minute where all others had just begun.
+    private static let patience = Double(Soak.count(600, soak: 7200))
 
     let process: pid_t
     private let hasEnded: Ended

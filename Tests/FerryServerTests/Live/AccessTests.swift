@@ -7,7 +7,7 @@ import NIOCore
 import Testing
 
 /// Who may do what, and for how long.
-@Suite(.timeLimit(.minutes(1))) struct AccessTests {
+@Suite(.timeLimit(.minutes(5))) struct AccessTests {
     @Test func aReadOnlyShare() async throws {
         try await LiveDaemon.run { daemon in
             try Data([7]).write(to: URL(filePath: daemon.directory.path + "/archive/file"))

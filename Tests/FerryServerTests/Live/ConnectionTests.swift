@@ -10,7 +10,7 @@ import NIOCore
 import Testing
 
 /// How connections are capped, timed out and ended.
-@Suite(.timeLimit(.minutes(1))) struct ConnectionTests {
+@Suite(.timeLimit(.minutes(5))) struct ConnectionTests {
     // MARK: Caps
 
     @Test func theCapOfAllConnectionsAtItsLimitAndOnePast() async throws {

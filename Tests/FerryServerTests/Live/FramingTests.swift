@@ -7,7 +7,7 @@ import NIOCore
 import Testing
 
 /// Frames at and past their limits, in pieces, and where they may not be.
-@Suite(.timeLimit(.minutes(1))) struct FramingTests {
+@Suite(.timeLimit(.minutes(5))) struct FramingTests {
     private static func prefix(_ header: UInt32, _ payload: UInt32) -> [UInt8] {
         var buffer = ByteBuffer()
         buffer.writeInteger(header)

@@ -8,7 +8,7 @@ import SwiftProtobuf
 import Testing
 
 /// Pushes that lie: each is refused, the connection ends, and the old file stays.
-@Suite(.timeLimit(.minutes(1))) struct HostileTransferTests {
+@Suite(.timeLimit(.minutes(5))) struct HostileTransferTests {
     private static let old = Array("the old file".utf8)
     /// "text" 25 times over, as zlib makes it at level 6, and the text.
     private static let text = Array(repeatElement(Array("text".utf8), count: 25).joined())

@@ -10,7 +10,7 @@ import SwiftProtobuf
 import Testing
 
 /// Connections that join a transfer of a real daemon, by hand.
-@Suite(.timeLimit(.minutes(1))) struct JoinTests {
+@Suite(.timeLimit(.minutes(5))) struct JoinTests {
     private static func logIn(_ daemon: LiveDaemon, token: String? = nil) async throws -> RawClient {
         let client = try await RawClient.connect(port: daemon.port)
         try await client.send(RawClient.hello(token ?? daemon.token, features: ["x", WireConstants.joinFeature]))

@@ -6,7 +6,7 @@ import FoundationEssentials
 import Testing
 
 /// More shares than one frame could name.
-@Suite(.timeLimit(.minutes(1))) struct ManySharesTests {
+@Suite(.timeLimit(.minutes(5))) struct ManySharesTests {
     @Test(arguments: [99, 100, 101, 1500]) func theyAreListedInSeveralFrames(_ count: Int) async throws {
         try await LiveDaemon.run { daemon in
             let names = (0..<count).map { "share-\(10_000 + $0)-" + String(repeating: "x", count: 50) }

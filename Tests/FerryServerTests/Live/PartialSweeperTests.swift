@@ -3,7 +3,7 @@ import FoundationEssentials
 import Testing
 
 /// What is left of transfers disappears from the shares of a running daemon.
-@Suite(.timeLimit(.minutes(1))) struct PartialSweeperTests {
+@Suite(.timeLimit(.minutes(5))) struct PartialSweeperTests {
     @Test func whatIsOldIsRemovedAndTheRestIsNot() async throws {
         try await LiveDaemon.run {
             $0.partials.age = .seconds(1)

@@ -9,7 +9,7 @@ import NIOPosix
 import SwiftProtobuf
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct FrameConnectionTests {
+@Suite(.timeLimit(.minutes(5))) struct FrameConnectionTests {
     @Test func framesOfEachThreadArriveInItsOrder() async throws {
         let pair = try await SocketPair.make()
         let pool = NIOThreadPool(numberOfThreads: 4)

@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// What an ``OperationRunner`` tells of connections that join its operation.
-@Suite(.timeLimit(.minutes(1))) struct JoinedRunnerTests {
+@Suite(.timeLimit(.minutes(5))) struct JoinedRunnerTests {
     private final class Story: Sendable {
         private let lines = Mutex<[String]>([])
         var text: [String] { self.lines.withLock { $0 } }

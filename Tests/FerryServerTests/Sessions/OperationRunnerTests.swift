@@ -9,7 +9,7 @@ import NIOPosix
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct OperationRunnerTests {
+@Suite(.timeLimit(.minutes(5))) struct OperationRunnerTests {
     /// An operation made of closures, which checks how it is called.
     private final class Scripted: FrameOperation {
         let calls: Calls

@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 /// Rates on real connections. Time is the test's: bytes pass only as it moves the clock on.
-@Suite(.timeLimit(.minutes(1))) struct RateTests {
+@Suite(.timeLimit(.minutes(5))) struct RateTests {
     private static let rate = 1 << 20
     private static let burst = rate / 32
 

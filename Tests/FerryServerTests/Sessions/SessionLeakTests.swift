@@ -6,7 +6,7 @@ import FoundationEssentials
 import Testing
 
 /// Sessions, connections and what they run are freed however a connection ends.
-@Suite(.timeLimit(.minutes(1))) struct SessionLeakTests {
+@Suite(.timeLimit(.minutes(5))) struct SessionLeakTests {
     @Test func everySessionIsFreed() async throws {
         let server = try await SessionServer()
         // Closed at once; after garbage; after a wrong login.

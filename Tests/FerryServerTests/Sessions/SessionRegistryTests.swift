@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// Which sessions end when; the caps are tested with a whole daemon in ConnectionTests.
-@Suite(.timeLimit(.minutes(1))) struct SessionRegistryTests {
+@Suite(.timeLimit(.minutes(5))) struct SessionRegistryTests {
     private static func withServer(_ body: (SessionServer) async throws -> Void) async throws {
         let server = try await SessionServer()
         let result: Result<Void, any Error>
