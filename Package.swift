@@ -177,6 +177,14 @@ let package = Package(
             swiftSettings: house
         ),
         .testTarget(
+            name: "FerryTransferTests",
+            dependencies: [
+                "FerryTestKit", "FerryErrors", "FerryWire", "FerryChunking", "FerryFiles", "FerryProtocol",
+                "FerryTransfer", nio,
+            ],
+            swiftSettings: house
+        ),
+        .testTarget(
             name: "FerryServerTests",
             dependencies: [
                 "FerryTestKit",

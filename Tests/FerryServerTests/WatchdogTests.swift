@@ -1,6 +1,7 @@
 import Dispatch
 import FerryCatalog
 import FerryServer
+import FerryTestKit
 import NIOCore
 import NIOPosix
 import Synchronization

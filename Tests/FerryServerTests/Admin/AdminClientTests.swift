@@ -1,6 +1,7 @@
 import FerryCatalog
 import FerryErrors
 import FerryServer
+import FerryTestKit
 import FerryTransport
 import FoundationEssentials
 import Glibc

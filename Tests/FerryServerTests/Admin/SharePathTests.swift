@@ -1,5 +1,6 @@
 import FerryErrors
 import FerryServer
+import FerryTestKit
 import FoundationEssentials
 import Testing
 

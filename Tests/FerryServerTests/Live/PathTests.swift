@@ -1,4 +1,5 @@
 import FerryErrors
+import FerryTestKit
 import FerryWire
 import FoundationEssentials
 import Testing

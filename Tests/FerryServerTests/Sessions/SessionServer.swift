@@ -2,6 +2,7 @@ import FerryCatalog
 import FerryErrors
 import FerryFiles
 import FerryServer
+import FerryTestKit
 import FerryTransport
 import FerryWire
 import FoundationEssentials
