@@ -138,7 +138,7 @@ class Ferry:
         self.served = folder / "served"
         self.served.mkdir(parents=True, exist_ok=True)
         self.state = folder / "state"
-        self.environment = dict(os.environ, FERRY_CONFIG_DIR=str(folder / "config"))
+        self.environment = dict(os.environ, FERRY_CONFIG_DIR=str(folder / "config"), FERRY_CACHE_DIR=str(folder / "cache"))
         self.port = free_port()
         self.log = folder / "log"
         self.daemon = self.start()

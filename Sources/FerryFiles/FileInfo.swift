@@ -14,6 +14,14 @@ package struct Timestamp: Sendable, Hashable {
         self.nanoseconds = min(nanoseconds, 999_999_999)
     }
 
+    /// The time of the system's clock.
+    package static var now: Timestamp {
+        var time = timespec()
+        // SAFETY: the kernel fills the struct that lives through the call.
+        _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(time)
+    }
+
     init(_ time: timespec) {
         self.init(seconds: Int64(time.tv_sec), nanoseconds: UInt32(truncatingIfNeeded: time.tv_nsec))
     }

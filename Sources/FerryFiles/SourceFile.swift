@@ -76,6 +76,13 @@ package final class SourceFile: ByteSource {
         return count
     }
 
+    /// Lets the next read begin at `offset`.
+    /// - Parameter offset: bytes from the beginning; never negative.
+    package func seek(to offset: Int64) {
+        self.position.store(offset, ordering: .relaxed)
+        self.dataEnd.store(0, ordering: .relaxed)
+    }
+
     package func skipHole() throws(FerryError) -> Int64 {
         let offset = self.position.load(ordering: .relaxed)
         guard offset >= self.dataEnd.load(ordering: .relaxed),

@@ -79,7 +79,7 @@ struct ContentSender {
     /// - Throws: `.violation` for anything else, and what the machine refuses.
     mutating func received(_ frame: Frame) throws(FerryError) {
         switch frame.body {
-        case .wants(let wants): for isWanted in try self.machine.wantsReceived(wants) { self.decide(isWanted) }
+        case .wants(let wants): for isWanted in try self.machine.wantsReceived(wants) { try self.decide(isWanted) }
         case .credit(let credit): try self.machine.creditReceived(credit)
         case .finished(let finished): try self.machine.finishedReceived(finished)
         default:
@@ -122,12 +122,12 @@ struct ContentSender {
         self.summary.digest = digest
     }
 
-    private mutating func decide(_ isWanted: Bool) {
+    private mutating func decide(_ isWanted: Bool) throws(FerryError) {
         let chunk = self.undecided.removeFirst()
         self.heldBytes -= chunk.heldLength
         if isWanted {
             self.heldBytes += chunk.length
-            self.builder.append(chunk)
+            self.builder.append(try chunk.read())
         } else {
             self.summary.bytes += UInt64(chunk.length)
             self.summary.savedBytes += UInt64(chunk.length)

@@ -14,6 +14,7 @@ package final class FileSender {
     private var average: UInt32
     private var hasEnded = false
     private var sha256: String?
+    private let names: RememberedNames?
     private let onProgress: (@Sendable (TransferSummary) -> Void)?
     /// Whether the receiver has confirmed.
     package var isFinished: Bool { self.content.machine.isFinished }
@@ -30,6 +31,7 @@ package final class FileSender {
     ///   - compression: of the blocks.
     ///   - limits: what the receiver announced.
     ///   - wantsSHA256: whether the file's plain SHA-256 is computed too.
+    ///   - names: what is known of the source, and forgotten once it has arrived.
     ///   - onProgress: told after each block and decision.
     package init(
         source: any ByteSource,
@@ -37,9 +39,11 @@ package final class FileSender {
         compression: Compression,
         limits: FrameLimits,
         wantsSHA256: Bool = false,
+        names: RememberedNames? = nil,
         onProgress: (@Sendable (TransferSummary) -> Void)? = nil
     ) {
-        self.reader = SourceReader(source: source, parameters: parameters, wantsSHA256: wantsSHA256)
+        self.reader = SourceReader(source: source, parameters: parameters, wantsSHA256: wantsSHA256, names: names)
+        self.names = names
         self.content = ContentSender(compression: compression, limits: limits)
         self.average = parameters.cutsByContent ? UInt32(parameters.average) : 0
         self.onProgress = onProgress
@@ -53,6 +57,7 @@ package final class FileSender {
             throw FerryError(.violation, "the receiver of a file sent a payload")
         }
         try self.content.received(frame)
+        if self.isFinished { self.names?.forget() }
         if case .wants = frame.body { self.onProgress?(self.summary) }
     }
 

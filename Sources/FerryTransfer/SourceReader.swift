@@ -20,6 +20,8 @@ struct SourceReader {
         let length: Int
         /// It was not read: its zeros are those of all holes.
         var isHole = false
+        /// Where it is read from if it is wanted, because it was not read to be named.
+        private var remembered: (reader: RememberedNames.Reader, place: Int64)?
 
         private static let zeros = ByteBuffer(repeating: 0, count: ChunkLimits.maximumLength)
 
@@ -31,6 +33,30 @@ struct SourceReader {
 
         init(id: ChunkID, segment: ByteBuffer, number: Int, offset: Int, length: Int) {
             (self.id, self.segment, self.number, self.offset, self.length) = (id, segment, number, offset, length)
+        }
+
+        /// One that was named by a transfer before, and lies at `place` in the file.
+        init(_ name: RememberedNames.Name, at place: Int64, _ reader: RememberedNames.Reader, number: Int) {
+            self.init(id: name.id, segment: ByteBuffer(), number: number, offset: 0, length: name.length)
+            self.remembered = (reader, place)
+        }
+
+        /// The chunk with its bytes.
+        ///
+        /// - Throws: what reading one fails with that was not read before.
+        func read() throws(FerryError) -> Chunk {
+            guard let (reader, place) = self.remembered else { return self }
+            var segment = ByteBufferAllocator().buffer(capacity: self.length)
+            var failure: FerryError?
+            unsafe segment.writeWithUnsafeMutableBytes(minimumWritableBytes: self.length) { free in
+                let part = unsafe UnsafeMutableRawBufferPointer(rebasing: free.prefix(self.length))
+                do throws(FerryError) { unsafe try reader.read(self.id, at: place, into: part) } catch {
+                    failure = error
+                }
+                return self.length
+            }
+            if let failure { throw failure }
+            return Chunk(id: self.id, segment: segment, number: self.number, offset: 0, length: self.length)
         }
 
         /// Bytes of memory that it takes as long as it is not wanted.
@@ -53,6 +79,7 @@ struct SourceReader {
     let segmentLength: Int
 
     private let source: any ByteSource
+    private let names: RememberedNames?
     private var chunker: GearChunker
     private var rest = ByteBuffer()
     /// Bytes of a hole that were passed over and not yet cut.
@@ -73,8 +100,16 @@ struct SourceReader {
     ///   - parameters: how it is cut.
     ///   - wantsSHA256: whether its plain SHA-256 is computed too.
     ///   - number: of the segment before the first.
-    init(source: any ByteSource, parameters: GearChunker.Parameters, wantsSHA256: Bool, number: Int = 0) {
+    ///   - names: what is known of the source; none with `wantsSHA256`, which needs all bytes.
+    init(
+        source: any ByteSource,
+        parameters: GearChunker.Parameters,
+        wantsSHA256: Bool,
+        number: Int = 0,
+        names: RememberedNames? = nil
+    ) {
         self.source = source
+        self.names = wantsSHA256 ? nil : names
         self.number = number
         self.chunker = GearChunker(parameters: parameters)
         self.segmentLength = Self.segmentLength(parameters)
@@ -98,6 +133,7 @@ struct SourceReader {
     /// - Returns: the chunks that this completes, perhaps none.
     /// - Throws: what reading fails with, `.sourceChanged` once there is more than the source said.
     mutating func next() throws(FerryError) -> [Chunk] {
+        if let names = self.names, let known = names.next() { return self.recall(known, names) }
         var cuts: [Cut] = []
         self.cutHole(&cuts)
         guard cuts.isEmpty else { return self.name(cuts, ByteBuffer()) }
@@ -122,6 +158,24 @@ struct SourceReader {
         return self.name(cuts, segment)
     }
 
+    private mutating func recall(_ known: [RememberedNames.Name], _ names: RememberedNames) -> [Chunk] {
+        self.number += 1
+        return known.map { name in
+            let chunk =
+                name.isHole
+                ? Chunk(hole: name.length, id: name.id, number: self.number)
+                : Chunk(name, at: self.bytesRead, names.reader, number: self.number)
+            self.bytesRead += Int64(name.length)
+            self.count(chunk)
+            return chunk
+        }
+    }
+
+    private mutating func count(_ chunk: Chunk) {
+        self.digest.update(id: chunk.id, length: UInt32(chunk.length))
+        self.size += UInt64(chunk.length)
+    }
+
     /// Hashes the chunks of a segment together, which is faster than one by one.
     private mutating func name(_ cuts: [Cut], _ segment: ByteBuffer) -> [Chunk] {
         let lengths = cuts.compactMap { if case .data(let length) = $0 { length } else { nil } }
@@ -129,7 +183,7 @@ struct SourceReader {
             unsafe ChunkID.hashing(Self.slices(bytes, lengths))
         }
         var (next, offset) = (0, 0)
-        return cuts.compactMap { cut in
+        let chunks = cuts.compactMap { cut -> Chunk? in
             let chunk: Chunk
             switch cut {
             case .data(let length):
@@ -140,10 +194,11 @@ struct SourceReader {
                 guard let id = ChunkID.ofZeros(length) else { return nil }
                 chunk = Chunk(hole: length, id: id, number: self.number)
             }
-            self.digest.update(id: chunk.id, length: UInt32(chunk.length))
-            self.size += UInt64(chunk.length)
+            self.count(chunk)
             return chunk
         }
+        self.names?.append(chunks.map { RememberedNames.Name(id: $0.id, length: $0.length, isHole: $0.isHole) })
+        return chunks
     }
 
     /// Cuts the hole that was passed over, or as much of it as one frame of names tells of.

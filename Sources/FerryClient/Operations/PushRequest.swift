@@ -19,6 +19,9 @@ package final class PushRequest: FrameOperation {
         package var connections = 0
         /// Whether the plain SHA-256 is computed too.
         package var wantsSHA256 = false
+        /// Where the names of a file's chunks are kept until it has arrived (``RememberedNames``); nil where every byte is
+        /// to be read again.
+        package var namesDirectory: String?
 
         package init() {}
     }
@@ -106,16 +109,27 @@ package final class PushRequest: FrameOperation {
             self.state = .unchanged
             return
         }
+        let parameters = GearChunker.Parameters.forShare(
+            oldSize: ready.hasOldSize ? Int64(clamping: ready.oldSize) : nil
+        )
         self.state = .sending(
             FileSender(
                 source: self.source,
-                parameters: .forShare(oldSize: ready.hasOldSize ? Int64(clamping: ready.oldSize) : nil),
+                parameters: parameters,
                 compression: self.options.compression,
                 limits: self.limits,
                 wantsSHA256: self.options.wantsSHA256,
+                names: self.rememberedNames(parameters),
                 onProgress: self.onProgress
             )
         )
+    }
+
+    private func rememberedNames(_ parameters: GearChunker.Parameters) -> RememberedNames? {
+        guard let directory = self.options.namesDirectory, !self.options.wantsSHA256,
+            let file = self.source as? SourceFile
+        else { return nil }
+        return RememberedNames(in: directory, of: file, parameters: parameters)
     }
 
     package func proceed(sink: any FrameSink) throws(FerryError) -> Progress {

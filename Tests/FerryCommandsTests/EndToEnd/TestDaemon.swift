@@ -198,7 +198,8 @@ final class TestDaemon: Sendable {
     var environment: [String: String] {
         let programs = URL(fileURLWithPath: Child.built("ferry")).deletingLastPathComponent().path
         return [
-            "FERRY_CONFIG_DIR": self.directory + "/config", "PATH": "\(programs):/usr/bin:/bin", "TERM": "xterm",
+            "FERRY_CONFIG_DIR": self.directory + "/config", "FERRY_CACHE_DIR": self.directory + "/cache",
+            "PATH": "\(programs):/usr/bin:/bin", "TERM": "xterm",
             "LC_ALL": "C",
         ]
     }

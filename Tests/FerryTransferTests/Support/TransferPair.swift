@@ -51,13 +51,14 @@ final class TransferPair {
     private(set) var wanted: [ChunkID] = []
 
     init(
-        _ source: MemorySource,
+        _ source: any ByteSource,
         _ destination: MemoryDestination,
         limits: FrameLimits = FrameLimits(),
         compression: Compression = .off,
         average: Int? = nil,
         old: SourceFile? = nil,
         wantsSHA256: Bool = false,
+        names: RememberedNames? = nil,
         window: (@Sendable () -> Int)? = nil
     ) throws {
         self.limits = limits
@@ -68,7 +69,8 @@ final class TransferPair {
             parameters: parameters,
             compression: compression,
             limits: limits,
-            wantsSHA256: wantsSHA256
+            wantsSHA256: wantsSHA256,
+            names: names
         )
         self.receiver = FileReceiver(
             destination: destination,

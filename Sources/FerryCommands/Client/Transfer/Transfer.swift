@@ -105,6 +105,11 @@ struct PushTransfer: Transfer {
         options.skipsUnchanged = context.skipsUnchanged && source.knownSize != nil
         options.compression = context.compression
         options.wantsSHA256 = context.wantsSHA256
+        if !context.comparesContent {
+            options.namesDirectory = CachePath.find(environment: ProcessInfo.processInfo.environment).map {
+                $0 + "/names"
+            }
+        }
         options.connections = Self.mayGain(source.knownSize) ? connection.further(context.furtherConnections) : 0
         let request = PushRequest(
             source: source,
