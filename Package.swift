@@ -153,7 +153,7 @@ let package = Package(
         ),
         .testTarget(
             name: "FerryProtocolTests",
-            dependencies: ["FerryErrors", "FerryWire", "FerryChunking", "FerryProtocol", nio],
+            dependencies: ["FerryTestKit", "FerryErrors", "FerryWire", "FerryChunking", "FerryProtocol", nio],
             swiftSettings: house
         ),
         .testTarget(

@@ -14,17 +14,21 @@ package struct SendMachine {
     }
 
     private let limits: FrameLimits
+    private let allowsAhead: Bool
     private var state = State.sending
     /// Names that the receiver has not decided, in order.
-    private var undecided = CircularBuffer<ChunkID>()
+    private var undecided = UndecidedQueue<ChunkID>()
     /// Names that are undecided, or wanted and not yet sent: what the receiver must remember.
     private var outstandingNames = 0
     /// Payload bytes sent and not yet credited.
     private var outstandingBytes = 0
 
-    /// - Parameter limits: what the receiver announced.
-    package init(limits: FrameLimits) {
+    /// - Parameters:
+    ///   - limits: what the receiver announced.
+    ///   - allowsAhead: whether the receiver may leave names undecided and decide those behind them.
+    package init(limits: FrameLimits, allowsAhead: Bool = false) {
         self.limits = limits
+        self.allowsAhead = allowsAhead
     }
 
     /// How many names may be sent now.
@@ -69,27 +73,31 @@ package struct SendMachine {
     /// Applies the receiver's decisions.
     ///
     /// - Parameter wants: which of the next names it lacks.
-    /// - Returns: for each decided name, in order, whether it is wanted.
-    /// - Throws: `.violation` if it decides more names than were sent, or wants one that was not named.
-    package mutating func wantsReceived(_ wants: WireWants) throws(FerryError) -> [Bool] {
-        let decided = Int(wants.decided)
+    /// - Returns: how many of the undecided names stay so, at the front, and for each decided name behind them, in order,
+    ///   whether it is wanted.
+    /// - Throws: `.violation` if it decides more names than were sent, or ahead where it may not, or wants one that was not
+    ///   named.
+    package mutating func wantsReceived(_ wants: WireWants) throws(FerryError) -> (after: Int, decisions: [Bool]) {
+        let (after, decided) = (Int(wants.after), Int(wants.decided))
         let ids = try ChunkID.unpack(wants.ids)
-        guard decided <= self.undecided.count, ids.count <= decided else {
-            throw FerryError(.violation, "the receiver decided \(decided) names of \(self.undecided.count)")
+        guard after == 0 || self.allowsAhead else {
+            throw FerryError(.violation, "the receiver decided names out of their order")
+        }
+        guard after + decided <= self.undecided.count, ids.count <= decided else {
+            throw FerryError(.violation, "the receiver decided \(after + decided) names of \(self.undecided.count)")
         }
         var next = 0
         var decisions: [Bool] = []
         decisions.reserveCapacity(decided)
-        for _ in 0..<decided {
-            let isWanted = next < ids.count && self.undecided.first == ids[next]
+        for id in self.undecided.remove(decided, after: after) {
+            let isWanted = next < ids.count && id == ids[next]
             if isWanted { next += 1 } else { self.outstandingNames -= 1 }
-            self.undecided.removeFirst()
             decisions.append(isWanted)
         }
         guard next == ids.count else {
             throw FerryError(.violation, "the receiver wants a chunk that was not named")
         }
-        return decisions
+        return (after, decisions)
     }
 
     /// Opens the window again.

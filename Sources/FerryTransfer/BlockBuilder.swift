@@ -21,9 +21,6 @@ struct BlockBuilder {
         self.compression = compression
     }
 
-    /// The segment of the next chunk; nil if none is wanted.
-    var oldestSegment: Int? { self.wanted.first?.number }
-
     mutating func append(_ chunk: SourceReader.Chunk) {
         self.wanted.append(chunk)
         self.wantedBytes += chunk.length
@@ -46,8 +43,19 @@ struct BlockBuilder {
     }
 
     /// Takes the next `count` chunks out and makes their frame.
-    mutating func build(count: Int, length: Int, sinks: [any FrameSink]) -> Frame {
-        let chunks = Array(self.wanted.prefix(count))
+    ///
+    /// - Returns: the frame, and for each chunk that held its segment the number of that.
+    /// - Throws: what reading a chunk fails with that was not read to be named.
+    mutating func build(
+        count: Int,
+        length: Int,
+        sinks: [any FrameSink]
+    ) throws(FerryError) -> (frame: Frame, segments: [Int]) {
+        let taken = self.wanted.prefix(count)
+        var chunks: [SourceReader.Chunk] = []
+        chunks.reserveCapacity(count)
+        for chunk in taken { chunks.append(try chunk.read()) }
+        let segments = taken.filter(\.holdsSegment).map(\.number)
         self.wanted.removeFirst(count)
         let ready = self.wantedBytes
         self.wantedBytes -= length
@@ -61,12 +69,13 @@ struct BlockBuilder {
             codec = .zlib
             payload = compressed
         }
-        return .block(
+        let frame = Frame.block(
             codec: codec,
             ids: ChunkID.pack(chunks.map(\.id)),
             lengths: chunks.map { UInt32($0.length) },
             payload: payload
         )
+        return (frame, segments)
     }
 
     private func compress(_ raw: ByteBuffer, _ effort: Effort) -> ByteBuffer? {

@@ -28,9 +28,10 @@ struct ContentSender {
 
     private(set) var machine: SendMachine
     private var builder: BlockBuilder
-    private var undecided = CircularBuffer<SourceReader.Chunk>()
+    private var undecided = UndecidedQueue<SourceReader.Chunk>()
     private var unnamed = CircularBuffer<Piece>()
     private var heldBytes = 0
+    private var segments = HeldSegments()
     private var lanes: SendLanes
     /// Bytes queued at which no block is added: credit for what has not left yet must not make this side hold more.
     private let queueLimit: Int
@@ -38,8 +39,8 @@ struct ContentSender {
     /// Files of which the receiver was told that they ended, and that do not come once more.
     private(set) var ended = 0
 
-    init(compression: Compression, limits: FrameLimits) {
-        self.machine = SendMachine(limits: limits)
+    init(compression: Compression, limits: FrameLimits, allowsAhead: Bool = false) {
+        self.machine = SendMachine(limits: limits, allowsAhead: allowsAhead)
         self.builder = BlockBuilder(compression: compression)
         self.lanes = SendLanes(window: limits.blockWindow)
         self.queueLimit = limits.blockWindow
@@ -60,9 +61,7 @@ struct ContentSender {
     ///   - segmentLength: its bytes.
     /// - Returns: false while enough is held.
     func mayHoldMore(_ number: Int, segmentLength: Int) -> Bool {
-        var oldest = self.builder.oldestSegment ?? self.undecided.first?.number
-        if oldest == nil, case .chunk(let chunk) = self.unnamed.first { oldest = chunk.number }
-        let ahead = (number - (oldest ?? number)) * segmentLength
+        let ahead = (number - (self.segments.oldest ?? number)) * segmentLength
         let lanes = 2 + self.lanes.count
         return self.heldBytes < Self.holdLimit / 2 * lanes && ahead < Self.segmentLimit / 2 * lanes
     }
@@ -71,7 +70,9 @@ struct ContentSender {
 
     mutating func append(_ piece: Piece) {
         self.unnamed.append(piece)
-        if case .chunk(let chunk) = piece { self.heldBytes += chunk.heldLength }
+        guard case .chunk(let chunk) = piece else { return }
+        self.heldBytes += chunk.heldLength
+        if chunk.holdsSegment { self.segments.hold(chunk.number) }
     }
 
     /// Takes the receiver's wants, credit or confirmation.
@@ -79,7 +80,7 @@ struct ContentSender {
     /// - Throws: `.violation` for anything else, and what the machine refuses.
     mutating func received(_ frame: Frame) throws(FerryError) {
         switch frame.body {
-        case .wants(let wants): for isWanted in try self.machine.wantsReceived(wants) { try self.decide(isWanted) }
+        case .wants(let wants): try self.wantsReceived(wants)
         case .credit(let credit): try self.machine.creditReceived(credit)
         case .finished(let finished): try self.machine.finishedReceived(finished)
         default:
@@ -111,8 +112,10 @@ struct ContentSender {
     ///   - mayGrow: whether more is to come soon, so that a block that is not full had better wait.
     ///   - sink: the connection.
     /// - Returns: whether something was sent.
-    mutating func send(mayGrow: Bool, sink: any FrameSink) -> Bool {
-        self.sendBlock(mayGrow: mayGrow, sink) || self.sendNames(sink)
+    /// - Throws: what reading a chunk fails with that was not read to be named.
+    mutating func send(mayGrow: Bool, sink: any FrameSink) throws(FerryError) -> Bool {
+        if try self.sendBlock(mayGrow: mayGrow, sink) { return true }
+        return self.sendNames(sink)
     }
 
     /// Says that the recipe is complete.
@@ -122,13 +125,19 @@ struct ContentSender {
         self.summary.digest = digest
     }
 
-    private mutating func decide(_ isWanted: Bool) throws(FerryError) {
-        let chunk = self.undecided.removeFirst()
+    private mutating func wantsReceived(_ wants: WireWants) throws(FerryError) {
+        let (after, decisions) = try self.machine.wantsReceived(wants)
+        let chunks = self.undecided.remove(decisions.count, after: after)
+        for (chunk, isWanted) in zip(chunks, decisions) { self.decide(chunk, isWanted) }
+    }
+
+    private mutating func decide(_ chunk: SourceReader.Chunk, _ isWanted: Bool) {
         self.heldBytes -= chunk.heldLength
         if isWanted {
             self.heldBytes += chunk.length
-            self.builder.append(try chunk.read())
+            self.builder.append(chunk)
         } else {
+            if chunk.holdsSegment { self.segments.letGo(chunk.number) }
             self.summary.bytes += UInt64(chunk.length)
             self.summary.savedBytes += UInt64(chunk.length)
         }
@@ -145,7 +154,7 @@ struct ContentSender {
         return true
     }
 
-    private mutating func sendBlock(mayGrow: Bool, _ sink: any FrameSink) -> Bool {
+    private mutating func sendBlock(mayGrow: Bool, _ sink: any FrameSink) throws(FerryError) -> Bool {
         let queued = sink.queuedBytes
         let hasRoom = queued < self.queueLimit
         if hasRoom, let frame = self.lanes.nextAgain(self.machine.allowsBlock) {
@@ -162,7 +171,12 @@ struct ContentSender {
                 first: hasRoom && self.machine.allowsBlock(payload: next.length) ? (queued, self.machine.inFlight) : nil
             )
         else { return false }
-        let frame = self.builder.build(count: next.count, length: next.length, sinks: [sink] + self.lanes.sinks)
+        let (frame, segments) = try self.builder.build(
+            count: next.count,
+            length: next.length,
+            sinks: [sink] + self.lanes.sinks
+        )
+        for number in segments { self.segments.letGo(number) }
         if lane == 0 {
             self.send(frame, chunks: next.count, sink)
         } else {

@@ -14,6 +14,10 @@ final class FileAssembly {
     let destination: any ByteDestination
     /// Names that wait to be decided, in order.
     private var undecided = CircularBuffer<ReceiveMachine.Name>()
+    /// Names behind those, which can be decided before them, because neither what a cut transfer left nor another version
+    /// has them.
+    private var ahead = CircularBuffer<ReceiveMachine.Name>()
+    private let decidesAhead: Bool
     /// Looks through what a cut transfer left.
     private let kept: KeptCheck?
     /// Of the names at the front of `undecided`: whether what a cut transfer left in their places is what they name.
@@ -41,7 +45,15 @@ final class FileAssembly {
     ///   - old: the version that the file replaces, if there is one.
     ///   - twin: another file that may be the same.
     ///   - isSparse: whether the sender says that the file has holes.
-    init(destination: any ByteDestination, old: SourceFile?, twin: SourceFile? = nil, isSparse: Bool) {
+    ///   - decidesAhead: whether names may be decided while others in front of them are looked for.
+    init(
+        destination: any ByteDestination,
+        old: SourceFile?,
+        twin: SourceFile? = nil,
+        isSparse: Bool,
+        decidesAhead: Bool = false
+    ) {
+        self.decidesAhead = decidesAhead && old == nil && twin == nil
         self.isSparse = isSparse
         self.destination = destination
         self.kept = destination.kept.map { KeptCheck($0) }
@@ -61,20 +73,44 @@ final class FileAssembly {
         average: UInt32,
         sink: any FrameSink
     ) throws(FerryError) {
-        self.undecided += names
-        self.kept?.submit(names.prefix(while: self.mayBeInPlace), sink: sink)
+        let inFront = names.prefix(while: self.mayBeInPlace)
+        self.kept?.submit(inFront, sink: sink)
+        if self.decidesAhead {
+            self.undecided += inFront
+            self.ahead += names.dropFirst(inFront.count)
+        } else {
+            self.undecided += names
+        }
         guard !self.hasNames else { return }
         self.hasNames = true
         if let old = self.old, average > 0 { self.oldVersion = try OldVersion(old, average: average) }
     }
 
     /// Whether names wait to be decided, now or when something was found out about them.
-    var isUndecided: Bool { !self.undecided.isEmpty }
+    var isUndecided: Bool { !self.undecided.isEmpty || !self.ahead.isEmpty }
 
     /// The name to be decided next; nil if there is none, or while it is looked for.
     var nextName: ReceiveMachine.Name? {
         guard let name = self.undecided.first, !self.inPlace.isEmpty || !self.mayBeInPlace(name) else { return nil }
         return name
+    }
+
+    /// A name that can be decided though others in front of it are still looked for, and how many those are; nil if there
+    /// is none.
+    var nameAhead: (name: ReceiveMachine.Name, after: Int)? { self.ahead.first.map { ($0, self.undecided.count) } }
+
+    /// Decides ``nameAhead``: it is to be had only if it is zeros, or was written before.
+    ///
+    /// - Parameters and what it returns and throws: as those of ``decide(_:earlier:)``.
+    func decideAhead(
+        _ name: ReceiveMachine.Name,
+        earlier: UInt64?
+    ) throws(FerryError) -> (isHere: Bool, effort: Int) {
+        self.ahead.removeFirst()
+        if self.isHole(name), self.destination.makeHole(at: name.offset, length: name.length) { return (true, 0) }
+        self.isUnmoved = false
+        guard let earlier, try self.copy(name, from: earlier) else { return (false, 0) }
+        return (true, name.length)
     }
 
     /// Gives back the names that were not decided: nothing is put together any more.

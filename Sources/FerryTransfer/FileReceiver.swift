@@ -21,6 +21,8 @@ package final class FileReceiver {
     ///   - announcedSize: what the sender said, in bytes; nil for a stream.
     ///   - old: the version that the file replaces, if there is one.
     ///   - isSparse: whether the sender says that the file has holes.
+    ///   - decidesAhead: whether the sender takes decisions out of order, so that what certainly is missing travels while
+    ///     what a cut transfer left is looked through.
     ///   - limits: what this side announced.
     ///   - window: asked after each block how many bytes the sender may have in flight now; nil for what was announced.
     ///   - onProgress: told after each block and decision.
@@ -29,11 +31,17 @@ package final class FileReceiver {
         announcedSize: UInt64?,
         old: SourceFile? = nil,
         isSparse: Bool = false,
+        decidesAhead: Bool = false,
         limits: FrameLimits,
         window: (@Sendable () -> Int)? = nil,
         onProgress: (@Sendable (TransferSummary) -> Void)? = nil
     ) {
-        self.assembly = FileAssembly(destination: destination, old: old, isSparse: isSparse)
+        self.assembly = FileAssembly(
+            destination: destination,
+            old: old,
+            isSparse: isSparse,
+            decidesAhead: decidesAhead
+        )
         let machine = ReceiveMachine(
             limits: limits,
             announcedSize: announcedSize,
@@ -90,13 +98,27 @@ package final class FileReceiver {
     package func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
         if self.isFinished { return .finished }
         self.assembly.refresh()
-        guard self.assembly.nextName != nil else { return self.rest }
+        // What is missing first: it travels while the rest is looked through.
+        if let after = self.assembly.nameAhead?.after {
+            try self.decide(after: after, sink, next: { self.assembly.nameAhead?.name }, self.assembly.decideAhead)
+        } else if self.assembly.nextName != nil {
+            try self.decide(after: 0, sink, next: { self.assembly.nextName }, self.assembly.decide)
+        }
+        return self.assembly.nextName == nil && self.assembly.nameAhead == nil ? self.rest : .more
+    }
+
+    private func decide(
+        after: Int,
+        _ sink: any FrameSink,
+        next: () -> ReceiveMachine.Name?,
+        _ decision: (ReceiveMachine.Name, UInt64?) throws(FerryError) -> (isHere: Bool, effort: Int)
+    ) throws(FerryError) {
         var wants: [ChunkID] = []
         var decided = 0
         var read = 0
         // One Wants holds no more names than a Names, or its header would be too long.
-        while read < Self.decisionStep, decided < WireConstants.namesPerFrame, let name = self.assembly.nextName {
-            let (isHere, effort) = try self.assembly.decide(name, earlier: self.blocks.machine.written(name.id))
+        while read < Self.decisionStep, decided < WireConstants.namesPerFrame, let name = next() {
+            let (isHere, effort) = try decision(name, self.blocks.machine.written(name.id))
             decided += 1
             read += effort
             if isHere {
@@ -108,9 +130,8 @@ package final class FileReceiver {
                 wants.append(name.id)
             }
         }
-        sink.send(.wants(decided: decided, ids: ChunkID.pack(wants)))
+        sink.send(.wants(decided: decided, ids: ChunkID.pack(wants), after: after))
         self.onProgress?(self.summary)
-        return self.assembly.nextName == nil ? self.rest : .more
     }
 
     private var rest: Progress { self.assembly.isUndecided ? .working : .waiting }

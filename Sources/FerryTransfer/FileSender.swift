@@ -32,6 +32,7 @@ package final class FileSender {
     ///   - limits: what the receiver announced.
     ///   - wantsSHA256: whether the file's plain SHA-256 is computed too.
     ///   - names: what is known of the source, and forgotten once it has arrived.
+    ///   - allowsAhead: whether the receiver was told that it may decide names ahead of others.
     ///   - onProgress: told after each block and decision.
     package init(
         source: any ByteSource,
@@ -40,11 +41,12 @@ package final class FileSender {
         limits: FrameLimits,
         wantsSHA256: Bool = false,
         names: RememberedNames? = nil,
+        allowsAhead: Bool = false,
         onProgress: (@Sendable (TransferSummary) -> Void)? = nil
     ) {
         self.reader = SourceReader(source: source, parameters: parameters, wantsSHA256: wantsSHA256, names: names)
         self.names = names
-        self.content = ContentSender(compression: compression, limits: limits)
+        self.content = ContentSender(compression: compression, limits: limits, allowsAhead: allowsAhead)
         self.average = parameters.cutsByContent ? UInt32(parameters.average) : 0
         self.onProgress = onProgress
     }
@@ -67,7 +69,7 @@ package final class FileSender {
         if self.hasEnded { return .waiting }
         let mayHoldMore = self.content.mayHoldMore(self.reader.number, segmentLength: self.reader.segmentLength)
         let isLast = self.reader.isAtEnd && !self.content.hasUndecided && self.content.isNamed
-        if self.content.send(mayGrow: !isLast && mayHoldMore, sink: sink) {
+        if try self.content.send(mayGrow: !isLast && mayHoldMore, sink: sink) {
             self.onProgress?(self.summary)
             return .more
         }

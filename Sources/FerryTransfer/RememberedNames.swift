@@ -82,7 +82,8 @@ package final class RememberedNames {
     ///   - parameters: how it is cut.
     ///   - now: the time.
     ///   - calls: for tests.
-    /// - Returns: nil if the file is small, or has changed just now, or there can be no journal: nothing but time is lost.
+    ///
+    /// It is nil if the file is small, or has changed just now, or there can be no journal: nothing but time is lost.
     package init?(
         in directory: String,
         of source: SourceFile,

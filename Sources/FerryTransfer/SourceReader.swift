@@ -59,8 +59,11 @@ struct SourceReader {
             return Chunk(id: self.id, segment: segment, number: self.number, offset: 0, length: self.length)
         }
 
+        /// Whether it keeps its segment in memory.
+        var holdsSegment: Bool { !self.isHole && self.remembered == nil }
+
         /// Bytes of memory that it takes as long as it is not wanted.
-        var heldLength: Int { self.isHole ? 0 : self.length }
+        var heldLength: Int { self.holdsSegment ? self.length : 0 }
 
         /// Its bytes, and of its neighbours behind it.
         func bytes(_ length: Int) -> ByteBuffer? {

@@ -59,7 +59,8 @@ import Testing
                 source: Source(bytes),
                 parameters: try GearChunker.Parameters(average: 16 << 10),
                 compression: .off,
-                limits: limits
+                limits: limits,
+                allowsAhead: true
             )
             let (sink, receiver) = (Sink(), Receiver())
             var hadFinished: WireFinished?

@@ -38,7 +38,7 @@ struct ProtocolPageTests {
         sender.namesSent(ids)
         #expect(try receiver.decide(names) == ids.map(Decision.want))
         #expect(self.frames["wants"] == .wants(decided: 2, ids: ChunkID.pack(ids)))
-        #expect(try sender.wantsReceived(wants) == [true, true])
+        #expect(try sender.wantsReceived(wants).decisions == [true, true])
 
         var consumed = 0
         for name in ["block-stored", "block-zlib"] {
@@ -62,7 +62,7 @@ struct ProtocolPageTests {
         sender.namesSent([ids[0]])
         let repeated = ReceiveMachine.Name(id: ids[0], offset: 70, length: 6)
         #expect(try receiver.decide(again) == [.have(from: 0, repeated)])
-        #expect(try sender.wantsReceived(none) == [false])
+        #expect(try sender.wantsReceived(none).decisions == [false])
 
         let digest = try receiver.endReceived(end)
         #expect(self.frames["finished"] == .finished(digest: ChunkID.pack([digest]), size: receiver.size))

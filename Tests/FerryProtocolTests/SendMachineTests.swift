@@ -1,6 +1,7 @@
 import FerryChunking
 import FerryErrors
 import FerryProtocol
+import FerryTestKit
 import FerryWire
 import FoundationEssentials
 import SwiftProtobuf
@@ -14,7 +15,7 @@ import Testing
         #expect(machine.allowedNames == 16)
         machine.namesSent([id(1), id(2), id(3)])
         #expect(machine.undecidedNames == 3)
-        #expect(try machine.wantsReceived(wants(3, [id(1), id(3)])) == [true, false, true])
+        #expect(try machine.wantsReceived(wants(3, [id(1), id(3)])).decisions == [true, false, true])
         #expect(machine.undecidedNames == 0)
         machine.blockSent(chunks: 2, payload: 150)
         #expect(machine.inFlight == 150)
@@ -37,15 +38,63 @@ import Testing
         var machine = SendMachine(limits: self.limits)
         machine.namesSent([id(1), id(2)])
         machine.namesSent([id(3)])
-        #expect(try machine.wantsReceived(wants(0)) == [])
-        #expect(try machine.wantsReceived(wants(1)) == [false])
-        #expect(try machine.wantsReceived(wants(2, [id(2), id(3)])) == [true, true])
+        #expect(try machine.wantsReceived(wants(0)).decisions == [])
+        #expect(try machine.wantsReceived(wants(1)).decisions == [false])
+        #expect(try machine.wantsReceived(wants(2, [id(2), id(3)])).decisions == [true, true])
+    }
+
+    /// Names behind undecided ones, then those, then further ones behind what is left.
+    @Test func namesAreDecidedAhead() throws {
+        var machine = SendMachine(limits: self.limits, allowsAhead: true)
+        machine.namesSent((0..<8).map(id))
+        let ahead = try machine.wantsReceived(wants(3, [id(4), id(6)], after: 4))
+        #expect(ahead.after == 4 && ahead.decisions == [true, false, true])
+        #expect(try machine.wantsReceived(wants(1, [id(0)])).decisions == [true])
+        // 1, 2, 3 and 7 are left.
+        #expect(try machine.wantsReceived(wants(2, [id(2)], after: 1)).decisions == [true, false])
+        machine.namesSent([id(8)])
+        #expect(try machine.wantsReceived(wants(1, [], after: 2)).decisions == [false])
+        #expect(machine.undecidedNames == 2)
+        #expect(throws: FerryError.self) { try machine.wantsReceived(wants(1, [id(1)], after: 1)) }
+    }
+
+    @Test(arguments: [(1, 8), (8, 1), (9, 0), (.max, 1)]) func noMoreThanThereAre(_ after: UInt32, _ decided: Int) {
+        var machine = SendMachine(limits: self.limits, allowsAhead: true)
+        machine.namesSent((0..<8).map(id))
+        let error = #expect(throws: FerryError.self) { try machine.wantsReceived(wants(decided, [], after: after)) }
+        #expect(error?.code == .violation)
+    }
+
+    @Test func aheadOnlyWhereItWasAllowed() {
+        var machine = SendMachine(limits: self.limits)
+        machine.namesSent((0..<8).map(id))
+        let error = #expect(throws: FerryError.self) { try machine.wantsReceived(wants(1, [], after: 1)) }
+        #expect(error?.code == .violation)
+    }
+
+    /// In any order: what a plain list would do.
+    @Test func anyOrderIsThatOfAList() {
+        for seed in UInt64(0)..<200 {
+            var generator = SeededGenerator(seed: seed)
+            var (queue, list, next) = (UndecidedQueue<Int>(), [Int](), 0)
+            for _ in 0..<60 {
+                let new = generator.below(6)
+                queue.append(contentsOf: next..<(next + new))
+                list += next..<(next + new)
+                next += new
+                let after = generator.oneIn(2) ? 0 : generator.below(list.count + 1)
+                let count = generator.below(list.count - after + 1)
+                #expect(queue.remove(count, after: after) == Array(list[after..<(after + count)]), "seed \(seed)")
+                list.removeSubrange(after..<(after + count))
+                #expect(queue.count == list.count && queue.isEmpty == list.isEmpty)
+            }
+        }
     }
 
     @Test func aNameThatRepeatsIsDecidedEachTime() throws {
         var machine = SendMachine(limits: self.limits)
         machine.namesSent([id(1), id(1), id(2), id(1)])
-        #expect(try machine.wantsReceived(wants(4, [id(1), id(2), id(1)])) == [true, false, true, true])
+        #expect(try machine.wantsReceived(wants(4, [id(1), id(2), id(1)])).decisions == [true, false, true, true])
     }
 
     @Test func theNameWindowCountsWhatIsUndecidedOrWantedAndNotSent() throws {

@@ -32,7 +32,9 @@ package enum SparseFile {
         let file = open(path, O_WRONLY | O_CREAT | O_EXCL, 0o644)
         precondition(file >= 0 && ftruncate(file, size) == 0, "errno \(errno)")
         for range in data {
-            let bytes = generator.bytes(range.count)
+            var bytes = generator.bytes(range.count)
+            // The last run may have one byte: noise, and not a zero, which is a hole as well.
+            if let last = bytes.indices.last { bytes[last] |= 1 }
             precondition(pwrite(file, bytes, bytes.count, range.lowerBound) == bytes.count, "errno \(errno)")
         }
         // Which pages take space is settled only then.

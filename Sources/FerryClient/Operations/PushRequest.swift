@@ -120,6 +120,7 @@ package final class PushRequest: FrameOperation {
                 limits: self.limits,
                 wantsSHA256: self.options.wantsSHA256,
                 names: self.rememberedNames(parameters),
+                allowsAhead: true,
                 onProgress: self.onProgress
             )
         )
@@ -142,6 +143,7 @@ package final class PushRequest: FrameOperation {
                     size: self.size,
                     makeParents: self.options.makeParents,
                     skipUnchanged: self.options.skipsUnchanged,
+                    ahead: true,
                     connections: self.options.connections
                 )
             )

@@ -110,6 +110,7 @@ final class PushOperation: FrameOperation {
             announcedSize: size,
             old: old,
             isSparse: self.request.metadata.hasAllocated,
+            decidesAhead: self.request.ahead,
             limits: self.access.limits,
             window: { session.window(announced) }
         )

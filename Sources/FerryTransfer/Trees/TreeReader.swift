@@ -91,6 +91,7 @@ struct TreeReader {
     private mutating func goOn(isSlow: Bool) -> [Piece] {
         guard var open = self.open else { return [] }
         self.open = nil
+        defer { self.number = open.reader.number }
         var pieces: [Piece] = []
         do throws(FerryError) {
             open.reader.cutEvenly(short: isSlow)
@@ -100,7 +101,6 @@ struct TreeReader {
                 self.note(chunk.id, chunk.length)
                 pieces.append(.chunk(chunk))
             }
-            self.number = open.reader.number
             if open.reader.isAtEnd {
                 try open.reader.verifyUnchanged()
                 let hasChanged = !open.info.isSameVersion(as: open.file.listed)

@@ -93,7 +93,7 @@ package final class TreeSender {
         // Half a window ahead, so that the receiver always has something to decide while files are read.
         if self.outstanding < WireConstants.itemWindow / 2, try self.tell(sink) { return .more }
         let mayHoldMore = self.content.mayHoldMore(self.reader.number, segmentLength: self.reader.longestSegment)
-        if self.content.send(mayGrow: !self.reader.isIdle && mayHoldMore, sink: sink) {
+        if try self.content.send(mayGrow: !self.reader.isIdle && mayHoldMore, sink: sink) {
             self.onEvent?(.progressed(self.summary))
             return .more
         }

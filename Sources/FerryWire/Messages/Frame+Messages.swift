@@ -47,6 +47,7 @@ extension Frame {
         size: UInt64?,
         makeParents: Bool,
         skipUnchanged: Bool = false,
+        ahead: Bool = false,
         connections: Int = 0
     ) -> Frame {
         Frame(
@@ -57,6 +58,7 @@ extension Frame {
                     if let size { $0.size = size }
                     $0.makeParents = makeParents
                     $0.skipUnchanged = skipUnchanged
+                    $0.ahead = ahead
                     $0.connections = UInt32(clamping: connections)
                 }
             )
@@ -241,12 +243,18 @@ extension Frame {
         return Frame(.problems(.with { $0.problems = [problem] }))
     }
 
-    package static func wants(decided: Int, ids: Data) -> Frame {
+    /// - Parameters:
+    ///   - decided: how many names it speaks of.
+    ///   - ids: those of them that are wanted, packed.
+    ///   - after: names in front of them that stay undecided.
+    /// - Returns: the frame.
+    package static func wants(decided: Int, ids: Data, after: Int = 0) -> Frame {
         Frame(
             .wants(
                 .with {
                     $0.decided = UInt32(clamping: decided)
                     $0.ids = ids
+                    $0.after = UInt32(clamping: after)
                 }
             )
         )

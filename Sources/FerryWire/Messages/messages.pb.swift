@@ -507,6 +507,9 @@ package nonisolated struct WirePush: Sendable {
   /// move nothing if the file in place has this size and time of modification
   package var skipUnchanged: Bool = false
 
+  /// Wants may have `after`
+  package var ahead: Bool = false
+
   /// further ones that the client would like to join to the transfer
   package var connections: UInt32 = 0
 
@@ -1079,6 +1082,9 @@ package nonisolated struct WireWants: Sendable {
 
   /// up to `decided` times 32 bytes, in the order of the names
   package var ids: Data = Data()
+
+  /// so many of the undecided names, the first ones, stay undecided, and it speaks of those behind
+  package var after: UInt32 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2157,7 +2163,7 @@ nonisolated extension WireMetadata: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Push"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}metadata\0\u{1}size\0\u{3}make_parents\0\u{3}skip_unchanged\0\u{2}\u{f}connections\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}metadata\0\u{1}size\0\u{3}make_parents\0\u{3}skip_unchanged\0\u{1}ahead\0\u{2}\u{e}connections\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2170,6 +2176,7 @@ nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self._size) }()
       case 4: try { try decoder.decodeSingularBoolField(value: &self.makeParents) }()
       case 5: try { try decoder.decodeSingularBoolField(value: &self.skipUnchanged) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.ahead) }()
       case 20: try { try decoder.decodeSingularUInt32Field(value: &self.connections) }()
       default: break
       }
@@ -2196,6 +2203,9 @@ nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     if self.skipUnchanged != false {
       try visitor.visitSingularBoolField(value: self.skipUnchanged, fieldNumber: 5)
     }
+    if self.ahead != false {
+      try visitor.visitSingularBoolField(value: self.ahead, fieldNumber: 6)
+    }
     if self.connections != 0 {
       try visitor.visitSingularUInt32Field(value: self.connections, fieldNumber: 20)
     }
@@ -2208,6 +2218,7 @@ nonisolated extension WirePush: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     if lhs._size != rhs._size {return false}
     if lhs.makeParents != rhs.makeParents {return false}
     if lhs.skipUnchanged != rhs.skipUnchanged {return false}
+    if lhs.ahead != rhs.ahead {return false}
     if lhs.connections != rhs.connections {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -3053,7 +3064,7 @@ nonisolated extension WireEndNote: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireWants: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Wants"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}decided\0\u{1}ids\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}decided\0\u{1}ids\0\u{1}after\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3063,6 +3074,7 @@ nonisolated extension WireWants: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.decided) }()
       case 2: try { try decoder.decodeSingularBytesField(value: &self.ids) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.after) }()
       default: break
       }
     }
@@ -3075,12 +3087,16 @@ nonisolated extension WireWants: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if !self.ids.isEmpty {
       try visitor.visitSingularBytesField(value: self.ids, fieldNumber: 2)
     }
+    if self.after != 0 {
+      try visitor.visitSingularUInt32Field(value: self.after, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireWants, rhs: WireWants) -> Bool {
     if lhs.decided != rhs.decided {return false}
     if lhs.ids != rhs.ids {return false}
+    if lhs.after != rhs.after {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -31,10 +31,11 @@ func block(_ ids: [ChunkID], lengths: [UInt32]) -> WireBlock {
     }
 }
 
-func wants(_ decided: Int, _ ids: [ChunkID] = []) -> WireWants {
+func wants(_ decided: Int, _ ids: [ChunkID] = [], after: UInt32 = 0) -> WireWants {
     .with {
         $0.decided = UInt32(decided)
         $0.ids = ChunkID.pack(ids)
+        $0.after = after
     }
 }
 

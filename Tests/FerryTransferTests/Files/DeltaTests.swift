@@ -139,7 +139,8 @@ import Testing
                 MemorySource(new),
                 destination,
                 average: generator.oneIn(4) ? nil : average,
-                old: generator.oneIn(5) ? nil : self.file(old)
+                old: generator.oneIn(3) ? nil : self.file(old),
+                decidesAhead: generator.oneIn(2)
             )
             try pair.run(&generator)
             #expect(destination.committed == new, "seed \(seed)")

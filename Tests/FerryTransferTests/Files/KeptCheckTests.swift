@@ -6,6 +6,7 @@ import FerryProtocol
 import FerryTestKit
 import FerryTransfer
 import FerryWire
+import NIOCore
 import Synchronization
 import Testing
 
@@ -90,6 +91,37 @@ import Testing
         #expect(try receiver.proceed(sink: sink) == .waiting)
         let sum = try self.decided(sink)
         #expect(sum.names == 8 && sum.wants == self.wanted)
+    }
+
+    /// What is missing behind what was left is wanted, travels and is written before the disk has answered once.
+    @Test func whatIsMissingDoesNotWaitForTheDisk() throws {
+        let destination = MemoryDestination(kept: self.disk)
+        let receiver = FileReceiver(
+            destination: destination,
+            announcedSize: nil,
+            decidesAhead: true,
+            limits: FrameLimits()
+        )
+        let sink = MemorySink()
+        try receiver.received(self.names, sink: sink)
+        let missing = [UInt8](repeating: 7, count: 1 << 20)
+        let id = missing.withUnsafeBytes { ChunkID(hashing: $0) }
+        let packed = ChunkID.pack([id])
+        try receiver.received(.names(ids: packed, lengths: [1 << 20]), sink: sink)
+        #expect(try receiver.proceed(sink: sink) == .working)
+        #expect(Array(sink.frames) == [.wants(decided: 1, ids: packed, after: 8)])
+        let block = Frame.block(codec: .stored, ids: packed, lengths: [1 << 20], payload: ByteBuffer(bytes: missing))
+        try receiver.received(block, sink: sink)
+        #expect(destination.bytes.suffix(1 << 20) == missing[...] && destination.bytes.count == 9 << 20)
+        sink.frames.removeAll()
+        for piece in 0..<8 {
+            self.disk.release([piece])
+            try #require(sink.awaitWake(), "nobody told that the disk has answered")
+            while try receiver.proceed(sink: sink) == .more {}
+        }
+        let sum = try self.decided(sink)
+        #expect(sum.names == 8 && sum.wants == self.wanted)
+        #expect(try receiver.proceed(sink: sink) == .waiting)
     }
 
     /// A peer that names much and leaves does not keep the disk busy, and what it had of the machine ends with its transfer.

@@ -59,6 +59,7 @@ final class TransferPair {
         old: SourceFile? = nil,
         wantsSHA256: Bool = false,
         names: RememberedNames? = nil,
+        decidesAhead: Bool = false,
         window: (@Sendable () -> Int)? = nil
     ) throws {
         self.limits = limits
@@ -70,12 +71,14 @@ final class TransferPair {
             compression: compression,
             limits: limits,
             wantsSHA256: wantsSHA256,
-            names: names
+            names: names,
+            allowsAhead: decidesAhead
         )
         self.receiver = FileReceiver(
             destination: destination,
             announcedSize: source.knownSize.map { UInt64($0) },
             old: old,
+            decidesAhead: decidesAhead,
             limits: limits,
             window: window
         )
