@@ -1,3 +1,4 @@
+import CLinux
 package import FerryErrors
 import Glibc
 import Synchronization
@@ -50,6 +51,15 @@ package final class SourceFile: ByteSource {
     }
 
     package var knownSize: Int64? { self.info.size }
+
+    /// Whether its file system is known to keep a change time of its own, and to give no other file the same number meanwhile:
+    /// a file that is in memory only, or on a network or in a program, may change without either saying so.
+    package var tellsChanges: Bool {
+        // linux/magic.h: ext2 to ext4, XFS, btrfs, F2FS, bcachefs and overlayfs; ZFS.
+        [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0xCA45_1A4E, 0x794C_7630, 0x2FC1_2FC1].contains(
+            ferry_file_system(self.descriptor.raw)
+        )
+    }
 
     /// Reads at `offset` until `buffer` is full or the file ends.
     /// - Parameters:

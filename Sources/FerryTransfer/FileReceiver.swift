@@ -101,7 +101,8 @@ package final class FileReceiver {
         // What is missing first: it travels while the rest is looked through.
         if let after = self.assembly.nameAhead?.after {
             try self.decide(after: after, sink, next: { self.assembly.nameAhead?.name }, self.assembly.decideAhead)
-        } else if self.assembly.nextName != nil {
+        }
+        if self.assembly.nextName != nil {
             try self.decide(after: 0, sink, next: { self.assembly.nextName }, self.assembly.decide)
         }
         return self.assembly.nextName == nil && self.assembly.nameAhead == nil ? self.rest : .more

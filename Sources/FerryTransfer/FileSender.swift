@@ -15,6 +15,8 @@ package final class FileSender {
     private var hasEnded = false
     private var sha256: String?
     private let names: RememberedNames?
+    /// Whether the receiver has consumed a block.
+    private var hasArrived = false
     private let onProgress: (@Sendable (TransferSummary) -> Void)?
     /// Whether the receiver has confirmed.
     package var isFinished: Bool { self.content.machine.isFinished }
@@ -59,8 +61,18 @@ package final class FileSender {
             throw FerryError(.violation, "the receiver of a file sent a payload")
         }
         try self.content.received(frame)
+        if case .credit = frame.body { self.hasArrived = true }
         if self.isFinished { self.names?.forget() }
         if case .wants = frame.body { self.onProgress?(self.summary) }
+    }
+
+    /// The transfer does not go on. The names are forgotten if they may be wrong, or if nothing got through that was cut as they
+    /// are: on a link that breaks often shorter chunks may.
+    ///
+    /// - Parameter error: why.
+    package func abandoned(_ error: FerryError) {
+        let mayBeWrong = [.integrity, .sourceChanged, .inputOutput].contains(error.code)
+        if mayBeWrong || self.summary.wireBytes > 0 && !self.hasArrived { self.names?.forget() }
     }
 
     /// Sends a block or reads a segment, whichever is possible.

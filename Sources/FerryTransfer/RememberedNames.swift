@@ -6,11 +6,12 @@ package import FerryFiles
 /// read and hash again what it had named. What the receiver lacks nevertheless is read, and must still have its name.
 ///
 /// They count for the same version of the file only, by its identity, size and both times, and if its last change was long
-/// enough before it was opened that a further one could not have left the times as they are.
+/// enough before it was opened that a further one could not have left the times as they are. The machine must not have been
+/// started since: a power cut may take away what was read and written last, and leave the times.
 ///
 /// The journal is a head and batches, numbers in big endian:
 ///
-///     head:  "ferryna1" device:u64 inode:u64 size:i64 mtime:i64,u32 ctime:i64,u32 average:u32
+///     head:  "ferryna1" device:u64 inode:u64 size:i64 mtime:i64,u32 ctime:i64,u32 average:u32 boot:37
 ///     batch: count:u32 (id:32 length:u32)* seal:32
 ///
 /// The highest bit of a length says that the chunk is a hole. A seal is the SHA-256 of the seal before, or of the head, and
@@ -44,9 +45,10 @@ package final class RememberedNames {
             let count = unsafe try self.source.read(into: buffer, at: offset)
             guard count == buffer.count, unsafe ChunkID(hashing: UnsafeRawBufferPointer(buffer)) == id else {
                 self.journal.remove()
+                try self.source.verifyUnchanged()
                 throw FerryError(
                     .sourceChanged,
-                    "the file is not what the push that was cut had read, though its size and times are",
+                    "the file is not what the push that was cut had read, though its size and times are the same",
                     remedy: "run the same command again: it reads the whole file"
                 )
             }
@@ -55,10 +57,13 @@ package final class RememberedNames {
 
     /// Bytes of a file from which on its names are worth remembering: reading and hashing them takes some 10 ms.
     package static let smallestSize: Int64 = 16 << 20
-    /// Seconds by which a file's last change must lie behind its opening: file systems' times move in steps of up to 2 s.
-    private static let margin: Int64 = 2
+    /// Seconds by which a file's last change must lie behind its opening. What a program writes into a mapped page moves no time
+    /// while the page has not been written to the disk since its last change, which takes 30 s and a little.
+    package static let margin: Int64 = 60
     /// Seconds after which a journal that nobody wrote to is removed, as long as the daemon keeps partial files by default.
     private static let maximumAge: Int64 = 7 * 24 * 3600
+    /// Bytes of the kernel's name for the time since the machine was started, and a line end.
+    private static let bootLength = 37
     private static let magic = Array("ferryna1".utf8)
     /// Names of one batch: more than a segment of the smallest chunks, or a frame, has.
     private static let batchLimit = 1 << 14
@@ -81,6 +86,7 @@ package final class RememberedNames {
     ///   - source: the file, just opened.
     ///   - parameters: how it is cut.
     ///   - now: the time.
+    ///   - onAnyFileSystem: for tests, which run anywhere.
     ///   - calls: for tests.
     ///
     /// It is nil if the file is small, or has changed just now, or there can be no journal: nothing but time is lost.
@@ -89,11 +95,15 @@ package final class RememberedNames {
         of source: SourceFile,
         parameters: GearChunker.Parameters,
         now: Timestamp = .now,
+        onAnyFileSystem: Bool = false,
         calls: SystemCalls = .real
     ) {
         let info = source.info
         let (trusted, overflow) = info.changed.seconds.addingReportingOverflow(Self.margin)
         guard info.size >= Self.smallestSize, !overflow, now.seconds > trusted,
+            onAnyFileSystem || source.tellsChanges,
+            let boot = try? Directories.readFile("/proc/sys/kernel/random/boot_id", limit: 64),
+            boot.count == Self.bootLength,
             let journal = try? Journal(
                 in: directory,
                 name: "\(String(info.device, radix: 16))-\(String(info.inode, radix: 16))",
@@ -102,7 +112,7 @@ package final class RememberedNames {
             )
         else { return nil }
         self.reader = Reader(source: source, journal: journal)
-        self.head = Self.head(info, parameters)
+        self.head = Self.head(info, parameters) + boot
         self.end = Int64(self.head.count)
         self.seal = Self.hash(self.head)
         guard (try? journal.read(self.head.count, at: 0)) == self.head else {

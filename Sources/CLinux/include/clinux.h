@@ -51,5 +51,8 @@ int ferry_reopen_direct(int descriptor);
 /// Opens the file of `descriptor` once more, for reading past the page cache where the file system has that. Needs /proc.
 int ferry_reopen_reading(int descriptor);
 
+/// What kind of file system a file is on: a number of linux/magic.h, or 0 if that is not known.
+uint32_t ferry_file_system(int descriptor);
+
 /// Has `descriptor` go through the page cache from here on; 0 if it does already.
 int ferry_stop_direct(int descriptor);

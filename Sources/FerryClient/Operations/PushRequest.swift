@@ -155,5 +155,7 @@ package final class PushRequest: FrameOperation {
         }
     }
 
-    package func abandoned(_ error: FerryError) {}
+    package func abandoned(_ error: FerryError) {
+        if case .sending(let sender) = self.state { sender.abandoned(error) }
+    }
 }

@@ -53,6 +53,24 @@ package struct FilterLevel: Sendable {
         return false
     }
 
+    /// What a list of paths says there is here.
+    var listedNames: [[UInt8]] { self.shared.filter.includedPaths?.names(at: self.position) ?? [] }
+
+    /// What a list of paths says there is in a directory in this one.
+    func listedNames(below name: [UInt8]) -> [[UInt8]] {
+        self.shared.filter.includedPaths.map { $0.names(at: $0.entering(name, from: self.position)) } ?? []
+    }
+
+    /// Whether a list of paths names the entry, which must be a directory if what is listed lies below it.
+    func isListed(_ name: [UInt8]) -> (isListed: Bool, leadsBelow: Bool) {
+        guard case .above = self.position, let paths = self.shared.filter.includedPaths else { return (false, false) }
+        return switch paths.entering(name, from: self.position) {
+        case .inside: (true, false)
+        case .above: (true, true)
+        case .outside: (false, false)
+        }
+    }
+
     /// Whether an entry is left out by its name or, if it is a regular file, by its size or time.
     package func excludes(_ name: [UInt8], _ info: FileInfo) -> Bool {
         if self.excludes(name, isDirectory: info.kind == .directory) { return true }

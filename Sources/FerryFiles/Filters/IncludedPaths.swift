@@ -86,6 +86,12 @@ package struct IncludedPaths: Sendable {
     /// Where the walk begins.
     var start: Position { self.nodes[0].isWhole ? .inside : .above(0) }
 
+    /// What is to be in a directory: names of paths, and of directories on the way to them; none where everything takes part.
+    func names(at position: Position) -> [[UInt8]] {
+        guard case .above(let node) = position else { return [] }
+        return Array(self.nodes[node].children.keys)
+    }
+
     /// The position at an entry.
     func entering(_ name: [UInt8], from position: Position) -> Position {
         guard case .above(let node) = position else { return position }

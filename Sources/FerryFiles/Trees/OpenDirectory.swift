@@ -39,10 +39,15 @@ package final class OpenDirectory: Sendable {
     }
 
     /// All names in it but those of partial files, in the order of their bytes.
-    /// - Parameter limit: bytes of them that are kept in memory.
+    /// - Parameters:
+    ///   - limit: bytes of them that are kept in memory.
+    ///   - listed: names that are among them whether they are there or not.
     /// - Returns: the names.
     /// - Throws: mapped errors: a directory that could not be read to its end is never taken for a shorter one.
-    package func names(inMemory limit: Int = NameList.memoryLimit) throws(FerryError) -> NameList {
+    package func names(
+        inMemory limit: Int = NameList.memoryLimit,
+        and listed: [[UInt8]] = []
+    ) throws(FerryError) -> NameList {
         let list = NameList(limit: limit)
         var reader: DirectoryReader
         // A descriptor of its own, for reading moves its place.
@@ -55,6 +60,7 @@ package final class OpenDirectory: Sendable {
             guard let name = next else { break }
             if !name.starts(with: RelativePath.reservedPrefix) { try list.append(name, in: self) }
         }
+        for name in listed where try self.info(name) == nil { try list.append(name, in: self) }
         try list.sort()
         return list
     }

@@ -41,6 +41,7 @@ package final class TreeWalk {
         let directory: OpenDirectory?
         let names: NameList
         let filter: FilterLevel?
+        var last: [UInt8]?
     }
 
     private let top: OpenDirectory
@@ -77,8 +78,8 @@ package final class TreeWalk {
             self.hasBegun = true
             let info = try self.top.info()
             if self.staysOnFileSystem { self.device = info.device }
-            let names = try self.names(of: self.top)
             let filter = try self.filter.top(ignoreFile: self.top.ignoreFile(self.filter))
+            let names = try self.names(of: self.top, and: filter.listedNames)
             self.levels = [Level(directory: self.top, names: names, filter: filter)]
             return .entry(TreeEntry(directory: self.top, name: [], info: info, opened: self.top))
         }
@@ -90,12 +91,15 @@ package final class TreeWalk {
                 self.levels.removeLast()
                 return .end
             }
+            // A listed one that was removed just now is there twice.
+            guard name != level.last else { continue }
+            self.levels[self.levels.count - 1].last = name
             if let entry = try self.entry(name, in: directory, level.filter) { return .entry(entry) }
         }
         return nil
     }
 
-    /// Looks at an entry, and enters it if it is a directory; nil if it is gone.
+    /// Looks at an entry, and enters it if it is a directory; nil if it is gone, unless it is listed.
     private func entry(
         _ name: [UInt8],
         in directory: OpenDirectory,
@@ -103,7 +107,15 @@ package final class TreeWalk {
     ) throws(FerryError) -> TreeEntry? {
         let info: FileInfo
         do throws(FerryError) {
-            guard let found = try directory.info(name) else { return nil }
+            let (isListed, leadsBelow) = filter?.isListed(name) ?? (false, false)
+            guard let found = try directory.info(name) else {
+                guard isListed else { return nil }
+                throw FerryError(.notFound, "\(Escaping.escape(directory.path(of: name))) is listed, and not there")
+            }
+            if leadsBelow, found.kind != .directory {
+                let path = Escaping.escape(directory.path(of: name))
+                throw FerryError(.notADirectory, "\(path) is no directory, and a listed path leads through it")
+            }
             info = found
         } catch {
             return TreeEntry(directory: directory, name: name, info: .unknown, failure: error)
@@ -138,7 +150,8 @@ package final class TreeWalk {
         }
         let opened = try entry.directory.directory(entry.name)
         let isElsewhere = self.device.map { $0 != entry.info.device } ?? false
-        let names = isElsewhere ? NameList() : try self.names(of: opened)
+        let listed = filter?.listedNames(below: entry.name) ?? []
+        let names = isElsewhere ? NameList() : try self.names(of: opened, and: listed)
         let level = try filter?.entering(
             entry.name,
             ignoreFile: names.hasIgnoreFile ? opened.ignoreFile(self.filter) : nil,
@@ -150,8 +163,8 @@ package final class TreeWalk {
     }
 
     /// What is in a directory; of a cache only its tag.
-    private func names(of directory: OpenDirectory) throws(FerryError) -> NameList {
-        guard directory.isCache(self.filter) else { return try directory.names() }
+    private func names(of directory: OpenDirectory, and listed: [[UInt8]]) throws(FerryError) -> NameList {
+        guard directory.isCache(self.filter) else { return try directory.names(and: listed) }
         let tag = NameList()
         try tag.append(CacheDirectory.tagName, in: directory)
         return tag

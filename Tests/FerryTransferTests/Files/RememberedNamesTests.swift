@@ -4,7 +4,9 @@ import FerryFiles
 import FerryProtocol
 import FerryTestKit
 import FerryTransfer
+import FerryWire
 import Foundation
+import Glibc
 import Synchronization
 import Testing
 
@@ -15,7 +17,7 @@ import Testing
     private let path: String
     private let content: [UInt8]
     private let chunks = 64
-    private let later = Timestamp(seconds: Timestamp.now.seconds + 60)
+    private let later = Timestamp(seconds: Timestamp.now.seconds + 600)
 
     init() throws {
         self.directory = try TemporaryDirectory()
@@ -37,6 +39,7 @@ import Testing
             of: SourceFile(local: path ?? self.path),
             parameters: average.map { try GearChunker.Parameters(average: $0) } ?? .forShare(oldSize: nil),
             now: now ?? self.later,
+            onAnyFileSystem: true,
             calls: calls
         )
     }
@@ -92,6 +95,7 @@ import Testing
                 of: source,
                 parameters: .forShare(oldSize: nil),
                 now: self.later,
+                onAnyFileSystem: true,
                 calls: calls
             ) : nil
         let destination = MemoryDestination(kept: kept)
@@ -160,10 +164,12 @@ import Testing
 
     @Test func aFileThatChangedJustNowIsNotRemembered() throws {
         let changed = try SourceFile(local: self.path).info.changed.seconds
-        #expect(try self.names(now: Timestamp(seconds: changed + 2, nanoseconds: 999_999_999)) == nil)
+        #expect(
+            try self.names(now: Timestamp(seconds: changed + RememberedNames.margin, nanoseconds: 999_999_999)) == nil
+        )
         #expect(try self.names(now: Timestamp(seconds: .min)) == nil)
         #expect(self.journals.isEmpty)
-        #expect(try self.names(now: Timestamp(seconds: changed + 3)) != nil)
+        #expect(try self.names(now: Timestamp(seconds: changed + RememberedNames.margin + 1)) != nil)
     }
 
     @Test func aSmallFileIsNot() throws {
@@ -183,7 +189,7 @@ import Testing
         let written = self.written
         let path = try self.journal(written)
         let journal = try Data(contentsOf: URL(fileURLWithPath: path))
-        let (head, batch) = (60, 4 + 4 * 36 + 32)
+        let (head, batch) = (97, 4 + 4 * 36 + 32)
         #expect(journal.count == head + 16 * batch && journal.starts(with: "ferryna1".utf8))
         for place in 0..<journal.count {
             var damaged = journal
@@ -212,17 +218,92 @@ import Testing
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == journal)
     }
 
+    /// What others may have written is neither believed nor written to.
+    @Test func whatIsNotTheUsersOwnIsNoJournal() throws {
+        let path = try self.journal(self.written)
+        let content = try Data(contentsOf: URL(fileURLWithPath: path))
+        // Another name of it somewhere else, rights of others, a link, a directory that is a link or that others may write to.
+        let other = self.directory.path + "/other"
+        #expect(link(path, other) == 0)
+        #expect(try self.names() == nil)
+        #expect(unlink(other) == 0 && chmod(path, 0o622) == 0)
+        #expect(try self.names() == nil)
+        #expect(chmod(path, 0o600) == 0 && rename(path, other) == 0 && symlink(other, path) == 0)
+        #expect(try self.names() == nil)
+        #expect(unlink(path) == 0 && rename(other, path) == 0 && chmod(self.cache, 0o777) == 0)
+        #expect(try self.names() == nil)
+        #expect(chmod(self.cache, 0o700) == 0 && rename(self.cache, other) == 0 && symlink(other, self.cache) == 0)
+        #expect(try self.names() == nil)
+        #expect(unlink(self.cache) == 0 && rename(other, self.cache) == 0)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == content)
+        #expect(try self.all(self.names()) == self.written)
+    }
+
+    /// A journal of another start of the machine does not count.
+    @Test func aPowerCutForgets() throws {
+        let path = try self.journal(self.written)
+        var content = try Data(contentsOf: URL(fileURLWithPath: path))
+        content[96 - 30] ^= 1
+        try content.write(to: URL(fileURLWithPath: path))
+        #expect(chmod(path, 0o600) == 0)
+        #expect(try self.all(self.names()).isEmpty)
+    }
+
+    @Test(arguments: [(FerryError.Code.connection, true), (.integrity, false), (.sourceChanged, false)])
+    func whatMayBeWrongIsForgotten(_ code: FerryError.Code, _ isKept: Bool) throws {
+        let source = try SourceFile(local: self.path)
+        let names = RememberedNames(
+            in: self.cache,
+            of: source,
+            parameters: .forShare(oldSize: nil),
+            now: self.later,
+            onAnyFileSystem: true
+        )
+        let pair = try TransferPair(source, MemoryDestination(), names: names)
+        while try pair.proceed() {}
+        pair.sender.abandoned(FerryError(code, "cut"))
+        #expect(self.journals.isEmpty != isKept)
+    }
+
+    /// On a link that takes no block, shorter chunks are tried.
+    @Test func namesOfWhatNeverArrivesAreForgotten() throws {
+        _ = try self.push(stopAt: 12 << 20)
+        let source = try SourceFile(local: self.path)
+        let names = RememberedNames(
+            in: self.cache,
+            of: source,
+            parameters: .forShare(oldSize: nil),
+            now: self.later,
+            onAnyFileSystem: true
+        )
+        let pair = try TransferPair(source, MemoryDestination(), names: names)
+        while try pair.proceed() {}
+        while !pair.toReceiver.frames.isEmpty { try pair.deliverToReceiver() }
+        while let frame = pair.toSender.frames.first {
+            let isWants = if case .wants = frame.body { true } else { false }
+            guard isWants else { break }
+            try pair.deliverToSender()
+        }
+        while try pair.proceed() {}
+        pair.sender.abandoned(FerryError(.connection, "cut"))
+        #expect(self.journals.isEmpty)
+    }
+
     @Test func oldOnesAreRemoved() throws {
         try FileManager.default.createDirectory(atPath: self.cache, withIntermediateDirectories: true)
-        for (name, days) in [("old", 8), ("new", 6)] {
+        for (name, days) in [("0-1", 8), ("0-2", 6), ("0-3", 9), ("letter", 900)] {
             let path = self.cache + "/" + name
             try Data().write(to: URL(fileURLWithPath: path))
             let date = Date(timeIntervalSinceNow: -Double(days) * 86_400)
             try FileManager.default.setAttributes([.modificationDate: date], ofItemAtPath: path)
         }
+        // Another process has it.
+        let held = open(self.cache + "/0-3", O_RDWR)
+        defer { close(held) }
+        #expect(flock(held, LOCK_EX) == 0)
         let names = try self.names()
         #expect(names != nil)
-        #expect(self.journals.contains("new") && !self.journals.contains("old"))
+        #expect(self.journals.filter { $0.count < 7 }.sorted() == ["0-2", "0-3", "letter"])
     }
 
     /// Each call of the journal fails in its turn: the file arrives all the same.
