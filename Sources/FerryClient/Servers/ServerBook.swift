@@ -16,12 +16,7 @@ package struct ServerBook: Sendable {
     /// - Returns: the file's path; whether it exists is not looked at.
     /// - Throws: `.configuration` if nothing says where.
     package static func path(environment: [String: String]) throws(FerryError) -> String {
-        let value: (String) -> String? = { name in environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-        // The XDG specification says to ignore relative paths.
-        let absolute: (String) -> String? = { name in value(name).flatMap { $0.hasPrefix("/") ? $0 : nil } }
-        if let directory = value("FERRY_CONFIG_DIR") { return directory + "/servers.json" }
-        if let directory = absolute("XDG_CONFIG_HOME") { return directory + "/ferry/servers.json" }
-        if let home = absolute("HOME") { return home + "/.config/ferry/servers.json" }
+        if let directory = UserDirectory.config.path(environment: environment) { return directory + "/servers.json" }
         throw FerryError(
             .configuration,
             "nothing says where the list of servers is: HOME is not set",

@@ -106,7 +106,7 @@ struct PushTransfer: Transfer {
         options.compression = context.compression
         options.wantsSHA256 = context.wantsSHA256
         if !context.comparesContent {
-            options.namesDirectory = CachePath.find(environment: ProcessInfo.processInfo.environment).map {
+            options.namesDirectory = UserDirectory.cache.path(environment: ProcessInfo.processInfo.environment).map {
                 $0 + "/names"
             }
         }
