@@ -11,6 +11,8 @@ package struct UndecidedQueue<Element> {
     package init() {}
 
     package var count: Int { self.front.count + self.rest.count }
+    /// Whether there is something that was not left undecided yet while what is behind it was decided.
+    package var hasMore: Bool { !self.rest.isEmpty }
     package var isEmpty: Bool { self.front.isEmpty && self.rest.isEmpty }
 
     package mutating func append(contentsOf elements: some Collection<Element>) {

@@ -194,8 +194,8 @@ struct ContentSender {
         self.summary.wireBytes += UInt64(frame.payload.readableBytes)
     }
 
-    /// Whether names wait for their decision.
-    var hasUndecided: Bool { !self.undecided.isEmpty }
+    /// Whether names wait for their decision that may come soon: those that were left undecided may take as long as a disk.
+    var hasUndecided: Bool { self.undecided.hasMore }
 }
 
 /// One frame of names being filled.

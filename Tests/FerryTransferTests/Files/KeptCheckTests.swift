@@ -124,6 +124,23 @@ import Testing
         #expect(try receiver.proceed(sink: sink) == .waiting)
     }
 
+    /// A short last block does not wait for names that were left undecided.
+    @Test func theLastBlockDoesNotWaitForTheDiskEither() throws {
+        var generator = SeededGenerator(seed: 62)
+        let pair = try TransferPair(MemorySource(generator.bytes(300_000)), MemoryDestination(), decidesAhead: true)
+        while try pair.proceed() {}
+        var ids: [ChunkID] = []
+        for frame in pair.toReceiver.frames {
+            if case .names(let names) = frame.body { ids += try ChunkID.unpack(names.ids) }
+        }
+        pair.toReceiver.frames.removeAll()
+        let last = try #require(ids.last)
+        try pair.sender.received(.wants(decided: 1, ids: ChunkID.pack([last]), after: ids.count - 1))
+        while try pair.proceed() {}
+        let sent = pair.toReceiver.frames.compactMap { if case .block(let block) = $0.body { block.ids } else { nil } }
+        #expect(ids.count > 2 && sent == [ChunkID.pack([last])])
+    }
+
     /// A peer that names much and leaves does not keep the disk busy, and what it had of the machine ends with its transfer.
     @Test func whatIsAbandonedIsNotLookedThrough() throws {
         let receiver = self.receiver()
