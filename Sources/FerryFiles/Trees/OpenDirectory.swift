@@ -60,7 +60,8 @@ package final class OpenDirectory: Sendable {
             guard let name = next else { break }
             if !name.starts(with: RelativePath.reservedPrefix) { try list.append(name, in: self) }
         }
-        for name in listed where try self.info(name) == nil { try list.append(name, in: self) }
+        // What cannot be looked at now says why when its turn comes.
+        for name in listed where ((try? self.info(name)) ?? nil) == nil { try list.append(name, in: self) }
         try list.sort()
         return list
     }
