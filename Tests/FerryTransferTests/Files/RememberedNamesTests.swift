@@ -73,13 +73,32 @@ import Testing
         }
     }
 
+    /// A push of the file whose names are remembered, over a link that is fast, so that chunks are long.
+    private func pair(
+        _ destination: MemoryDestination,
+        source calls: SystemCalls = .real,
+        journal: SystemCalls = .real
+    ) throws -> TransferPair {
+        let source = try SourceFile(local: self.path, calls: calls)
+        let names = RememberedNames(
+            in: self.cache,
+            of: source,
+            parameters: .forShare(oldSize: nil),
+            now: self.later,
+            onAnyFileSystem: true,
+            calls: journal
+        )
+        let pair = try TransferPair(source, destination, names: names)
+        pair.toReceiver.drainRate = 1e9
+        return pair
+    }
+
     /// Pushes the file to who has `kept` of it.
     ///
     /// - Returns: what has arrived, and how often the source was read.
     private func push(
         kept: [UInt8] = [],
         stopAt limit: UInt64 = .max,
-        remembering: Bool = true,
         calls: SystemCalls = .real
     ) throws -> (bytes: [UInt8], isWhole: Bool, reads: Int, saved: UInt64) {
         let reads = Mutex(0)
@@ -87,21 +106,8 @@ import Testing
             if name == .pread { reads.withLock { $0 += 1 } }
             return .proceed
         }
-        let source = try SourceFile(local: self.path, calls: counting)
-        let names =
-            remembering
-            ? RememberedNames(
-                in: self.cache,
-                of: source,
-                parameters: .forShare(oldSize: nil),
-                now: self.later,
-                onAnyFileSystem: true,
-                calls: calls
-            ) : nil
         let destination = MemoryDestination(kept: kept)
-        let pair = try TransferPair(source, destination, names: names)
-        // So that chunks are long.
-        pair.toReceiver.drainRate = 1e9
+        let pair = try self.pair(destination, source: counting, journal: calls)
         if limit == .max {
             try pair.run()
         } else {
@@ -251,15 +257,7 @@ import Testing
 
     @Test(arguments: [(FerryError.Code.connection, true), (.integrity, false), (.sourceChanged, false)])
     func whatMayBeWrongIsForgotten(_ code: FerryError.Code, _ isKept: Bool) throws {
-        let source = try SourceFile(local: self.path)
-        let names = RememberedNames(
-            in: self.cache,
-            of: source,
-            parameters: .forShare(oldSize: nil),
-            now: self.later,
-            onAnyFileSystem: true
-        )
-        let pair = try TransferPair(source, MemoryDestination(), names: names)
+        let pair = try self.pair(MemoryDestination())
         while try pair.proceed() {}
         pair.sender.abandoned(FerryError(code, "cut"))
         #expect(self.journals.isEmpty != isKept)
@@ -268,15 +266,7 @@ import Testing
     /// On a link that takes no block, shorter chunks are tried.
     @Test func namesOfWhatNeverArrivesAreForgotten() throws {
         _ = try self.push(stopAt: 12 << 20)
-        let source = try SourceFile(local: self.path)
-        let names = RememberedNames(
-            in: self.cache,
-            of: source,
-            parameters: .forShare(oldSize: nil),
-            now: self.later,
-            onAnyFileSystem: true
-        )
-        let pair = try TransferPair(source, MemoryDestination(), names: names)
+        let pair = try self.pair(MemoryDestination())
         while try pair.proceed() {}
         while !pair.toReceiver.frames.isEmpty { try pair.deliverToReceiver() }
         while let frame = pair.toSender.frames.first {
@@ -310,17 +300,11 @@ import Testing
     @Test(arguments: [ENOSPC, EIO]) func whateverFailsCostsOnlyTime(_ code: Int32) throws {
         var failed = 0
         for turn in 0... {
-            let calls = Mutex(0)
-            let failing = SystemCalls { _, _ in
-                calls.withLock { number in
-                    defer { number += 1 }
-                    return number == turn ? .fail(code) : .proceed
-                }
-            }
-            let first = try self.push(stopAt: 12 << 20, calls: failing)
+            let faults = FailingCalls(nil, turn...turn, code)
+            let first = try self.push(stopAt: 12 << 20, calls: faults.calls)
             let second = try self.push(kept: first.bytes)
             #expect(second.bytes == self.content && second.isWhole, "call \(turn)")
-            if calls.withLock({ $0 }) <= turn { break }
+            if faults.counted <= turn { break }
             failed += 1
         }
         #expect(failed > 10)

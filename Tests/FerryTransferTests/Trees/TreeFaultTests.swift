@@ -49,16 +49,8 @@ import Testing
         var generator = SeededGenerator(seed: 2)
         let scratch = try TreeScratch()
         try self.fill(scratch)
-        let count = Mutex(0)
-        let calls = SystemCalls { name, _ in
-            guard name == .syncfs else { return .proceed }
-            let number = count.withLock { count in
-                defer { count += 1 }
-                return count
-            }
-            return number == which ? .fail(EIO) : .proceed
-        }
-        let pair = try TreePair(scratch.source, scratch.target, targetCalls: calls)
+        let faults = FailingCalls(.syncfs, which...which, EIO)
+        let pair = try TreePair(scratch.source, scratch.target, targetCalls: faults.calls)
         let error = #expect(throws: FerryError.self) { try pair.run(&generator) }
         #expect(error?.code == .inputOutput)
         let files = try FileManager.default.subpathsOfDirectory(atPath: scratch.target).filter { $0.contains("/") }
@@ -104,16 +96,8 @@ import Testing
             let scratch = try TreeScratch()
             try self.fill(scratch)
             try scratch.write("source/z", "the last")
-            let count = Mutex(0)
-            let calls = SystemCalls { name, _ in
-                guard name == .fstat else { return .proceed }
-                let number = count.withLock { count in
-                    defer { count += 1 }
-                    return count
-                }
-                return number == failing ? .fail(EACCES) : .proceed
-            }
-            let pair = try TreePair(scratch.source, scratch.target, sourceCalls: calls)
+            let faults = FailingCalls(.fstat, failing...failing, EACCES)
+            let pair = try TreePair(scratch.source, scratch.target, sourceCalls: faults.calls)
             do {
                 try pair.run(&generator)
                 if !pair.failedPaths.isEmpty { hits += 1 }
@@ -136,18 +120,10 @@ import Testing
             let scratch = try TreeScratch()
             try scratch.makeSource()
             for name in ["a", "b"] { TreeFixture.write(scratch.source + "/" + name, generator.bytes(4 << 20)) }
-            let count = Mutex(0)
-            let calls = SystemCalls { name, _ in
-                guard name == .pread else { return .proceed }
-                let number = count.withLock { count in
-                    defer { count += 1 }
-                    return count
-                }
-                return number == failing ? .fail(EIO) : .proceed
-            }
-            let pair = try TreePair(scratch.source, scratch.target, sourceCalls: calls)
+            let faults = FailingCalls(.pread, failing...failing, EIO)
+            let pair = try TreePair(scratch.source, scratch.target, sourceCalls: faults.calls)
             try pair.run(&generator)
-            #expect(pair.failedPaths.count == (count.withLock { $0 } > failing ? 1 : 0))
+            #expect(pair.failedPaths.count == (faults.counted > failing ? 1 : 0))
         }
     }
 
@@ -182,19 +158,11 @@ import Testing
                 let old = try #require(FileManager.default.contents(atPath: scratch.source + "/a"))
                 TreeFixture.write(scratch.target + "/a", [1, 2, 3] + old)
             }
-            let count = Mutex(0)
-            let calls = SystemCalls { name, _ in
-                guard name == .pread else { return .proceed }
-                let number = count.withLock { count in
-                    defer { count += 1 }
-                    return count
-                }
-                return number == failing / 2 ? .fail(EIO) : .proceed
-            }
-            let pair = try TreePair(scratch.source, scratch.target, sourceCalls: calls)
+            let faults = FailingCalls(.pread, (failing / 2)...(failing / 2), EIO)
+            let pair = try TreePair(scratch.source, scratch.target, sourceCalls: faults.calls)
             pair.isEager = true
             try pair.run(&generator)
-            #expect(pair.failedPaths == (count.withLock { $0 } > failing / 2 ? ["a: io"] : []))
+            #expect(pair.failedPaths == (faults.counted > failing / 2 ? ["a: io"] : []))
         }
     }
 
@@ -219,16 +187,8 @@ import Testing
         for failing in 0..<20 {
             let scratch = try TreeScratch()
             try self.fill(scratch)
-            let count = Mutex(0)
-            let calls = SystemCalls { name, _ in
-                guard name == .pwrite else { return .proceed }
-                let number = count.withLock { count in
-                    defer { count += 1 }
-                    return count
-                }
-                return number >= failing ? .fail(ENOSPC) : .proceed
-            }
-            let pair = try TreePair(scratch.source, scratch.target, targetCalls: calls)
+            let faults = FailingCalls(.pwrite, failing..., ENOSPC)
+            let pair = try TreePair(scratch.source, scratch.target, targetCalls: faults.calls)
             let error = #expect(throws: FerryError.self) { try pair.run(&generator) }
             #expect(error?.code == .noSpace)
             for name in try FileManager.default.subpathsOfDirectory(atPath: scratch.target) {
@@ -247,16 +207,8 @@ import Testing
         var generator = SeededGenerator(seed: 4)
         let scratch = try TreeScratch()
         try self.fill(scratch)
-        let count = Mutex(0)
-        let calls = SystemCalls { name, _ in
-            guard name == .fchmod else { return .proceed }
-            let number = count.withLock { count in
-                defer { count += 1 }
-                return count
-            }
-            return number < 3 ? .fail(EPERM) : .proceed
-        }
-        let pair = try TreePair(scratch.source, scratch.target, targetCalls: calls)
+        let faults = FailingCalls(.fchmod, ..<3, EPERM)
+        let pair = try TreePair(scratch.source, scratch.target, targetCalls: faults.calls)
         try pair.run(&generator)
         #expect(pair.failedPaths.count == 3 && pair.failedPaths.allSatisfy { $0.hasSuffix(": permission") })
         let arrived = try FileManager.default.subpathsOfDirectory(atPath: scratch.target)
