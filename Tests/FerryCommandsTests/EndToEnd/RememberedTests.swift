@@ -32,7 +32,8 @@ import Testing
     /// Only what has 16 MiB and did not change for a minute is remembered: such a file, of those that are mapped here. Swift's
     /// libraries are among them.
     private static func largeOldFile() throws -> String? {
-        let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8)
+        // Which the kernel gives a page at a time: what stops at a short read has the beginning only.
+        let maps = String(decoding: try Directories.readFile("/proc/self/maps", limit: 16 << 20), as: UTF8.self)
         let paths = Set(maps.split(separator: "\n").compactMap { $0.firstIndex(of: "/").map($0.suffix(from:)) })
         return paths.sorted().map(String.init).first { path in
             guard let info = try? Directories.info(path), info.kind == .file else { return false }
