@@ -16,6 +16,7 @@ const uint64_t ferry_o_path = O_PATH;
 const uint64_t ferry_o_directory = O_DIRECTORY;
 const uint64_t ferry_o_nofollow = O_NOFOLLOW;
 const uint64_t ferry_o_cloexec = O_CLOEXEC;
+const uint64_t ferry_o_tmpfile = O_TMPFILE;
 const uint64_t ferry_resolve_beneath = RESOLVE_BENEATH;
 const uint64_t ferry_resolve_no_magiclinks = RESOLVE_NO_MAGICLINKS;
 const uint64_t ferry_resolve_no_symlinks = RESOLVE_NO_SYMLINKS;
@@ -41,6 +42,15 @@ int ferry_start_writeback(int descriptor, int64_t offset, int64_t count) {
 
 int ferry_punch_hole(int descriptor, int64_t offset, int64_t count) {
     return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, count) < 0 ? -errno : 0;
+}
+
+int ferry_link_descriptor(int descriptor, int directory, const char *name) {
+    if (linkat(descriptor, "", directory, name, AT_EMPTY_PATH) == 0) return 0;
+    // Also what it says of a directory that is gone: then the next call says it again.
+    if (errno != ENOENT) return -errno;
+    char path[sizeof "/proc/self/fd/" + 3 * sizeof descriptor];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+    return linkat(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : -errno;
 }
 
 int ferry_syncfs(int descriptor) { return syncfs(descriptor) < 0 ? -errno : 0; }

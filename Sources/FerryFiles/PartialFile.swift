@@ -14,7 +14,7 @@ package final class PartialFile: Sendable {
     /// (measured on ext4: 0.01 s instead of 0.27 s for 1 GiB; 4 to 32 MiB do the same).
     private static let writebackStep: Int64 = 8 << 20
     /// Less than this is not worth keeping, in bytes: the shortest chunk of a file that the receiver has no version of.
-    static let leastKept: Int64 = 64 << 10
+    package static let leastKept: Int64 = 64 << 10
 
     /// The name, escaped, for messages.
     private let description: String
@@ -49,11 +49,20 @@ package final class PartialFile: Sendable {
         target: [CChar],
         description: String,
         owner: String = "",
+        isKept: Bool = true,
         umask: UInt32,
         calls: SystemCalls
     ) throws(Errno) {
-        let name = PartialName.following(target, owner: owner)
-        self.opened = try PartialName.open(name, in: directory.descriptor.raw, calls: calls)
+        let place = directory.descriptor.raw
+        if !isKept, let unnamed = try PartialName.openUnnamed(in: place, calls: calls) {
+            self.opened = unnamed
+        } else {
+            self.opened = try PartialName.open(
+                PartialName.following(target, owner: owner),
+                in: place,
+                calls: calls
+            )
+        }
         self.kept =
             try self.opened.size > 0
             ? KeptFile(self.opened.file.raw, size: self.opened.size, description: description, calls: calls) : nil
@@ -251,11 +260,27 @@ package final class PartialFile: Sendable {
             if let metadata, metadata.owner != nil || metadata.policy.isPrivileged && !metadata.policy.isDaemon {
                 failure = try self.writer.giveAway(metadata, now: now, isNew: self.opened.isNew)
             }
-            try self.calls.renameat(self.directory.descriptor.raw, self.opened.name, self.target)
+            try self.takeName()
             self.isOpen.store(false, ordering: .releasing)
             return failure
         } catch {
             throw self.failure(error)
+        }
+    }
+
+    private func takeName() throws(Errno) {
+        let directory = self.directory.descriptor.raw
+        if let name = self.opened.name { return try self.calls.renameat(directory, name, self.target) }
+        do throws(Errno) {
+            try self.calls.linkat(self.opened.file.raw, directory, self.target)
+        } catch  where error.code == EEXIST {
+            // Only renaming replaces what has the name.
+            let hidden = PartialName.random()
+            try self.calls.linkat(self.opened.file.raw, directory, hidden)
+            do throws(Errno) { try self.calls.renameat(directory, hidden, self.target) } catch {
+                try? self.calls.unlinkat(directory, hidden)
+                throw error
+            }
         }
     }
 
@@ -276,9 +301,10 @@ package final class PartialFile: Sendable {
     /// Removes the partial file, unless it is published or kept; the target stays as it was.
     package func discard() {
         guard self.isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return }
+        guard let name = self.opened.name else { return }
         // Nobody could do more about a failure: the name is hidden, and cannot be addressed.
         if (try? self.infoIfStillThere()) != nil {
-            try? self.calls.unlinkat(self.directory.descriptor.raw, self.opened.name)
+            try? self.calls.unlinkat(self.directory.descriptor.raw, name)
         }
         // What could not be removed is not to be in the way of the next transfer, until this value is gone.
         PartialName.unlock(self.opened.file.raw)
@@ -294,7 +320,8 @@ package final class PartialFile: Sendable {
     }
 
     private func infoIfStillThere() throws(Errno) -> FileInfo? {
-        let (name, file) = (self.opened.name, self.opened.file.raw)
+        let file = self.opened.file.raw
+        guard let name = self.opened.name else { return try self.calls.info(file) }
         return try PartialName.info(name, ifStill: file, self.directory.descriptor.raw, self.calls)
     }
 

@@ -43,6 +43,21 @@ extension SystemCalls {
         }
     }
 
+    /// Makes a file without a name.
+    static let unnamedFile = ferry_o_tmpfile | UInt64(O_RDWR)
+
+    /// Makes a file without a name on the file system of `directory`, which is gone with its descriptor unless it gets one;
+    /// EOPNOTSUPP where the file system has no such files.
+    func openUnnamed(in directory: Int32) throws(Errno) -> Descriptor {
+        try self.openat2(
+            directory,
+            CString.dot,
+            flags: Self.unnamedFile,
+            mode: 0o600,
+            resolve: .beneathWithoutLinks
+        )
+    }
+
     /// Status of `name` in `directory`, of a link itself.
     func info(_ directory: Int32, _ name: [CChar]) throws(Errno) -> FileInfo {
         var status = stat()

@@ -10,6 +10,7 @@ extern const uint64_t ferry_o_path;
 extern const uint64_t ferry_o_directory;
 extern const uint64_t ferry_o_nofollow;
 extern const uint64_t ferry_o_cloexec;
+extern const uint64_t ferry_o_tmpfile;
 extern const uint64_t ferry_resolve_beneath;
 extern const uint64_t ferry_resolve_no_magiclinks;
 extern const uint64_t ferry_resolve_no_symlinks;
@@ -33,6 +34,10 @@ int ferry_start_writeback(int descriptor, int64_t offset, int64_t count);
 
 /// fallocate(2) with FALLOC_FL_PUNCH_HOLE: `count` bytes at `offset` become zeros that take no space.
 int ferry_punch_hole(int descriptor, int64_t offset, int64_t count);
+
+/// linkat(2): gives the file of `descriptor`, which may have no name yet, the name `name` in `directory`. Before Linux 6.10 that
+/// needs /proc, or CAP_DAC_READ_SEARCH.
+int ferry_link_descriptor(int descriptor, int directory, const char *name);
 
 /// syncfs(2): makes durable what was written to the descriptor's file system.
 int ferry_syncfs(int descriptor);

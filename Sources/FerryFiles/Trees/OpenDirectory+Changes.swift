@@ -90,15 +90,17 @@ extension OpenDirectory {
     /// - Parameters:
     ///   - name: may be taken by anything but a directory.
     ///   - owner: whose transfers find what was left; others do not.
+    ///   - isKept: whether anything is left for a later transfer; if not, it needs no name where the file system has such files.
     /// - Returns: the partial file.
     /// - Throws: `permission`, `noSpace`, `invalidPath` and other mapped errors.
-    package func createPartial(_ name: [UInt8], owner: String) throws(FerryError) -> PartialFile {
+    package func createPartial(_ name: [UInt8], owner: String, isKept: Bool = true) throws(FerryError) -> PartialFile {
         do throws(Errno) {
             return try PartialFile(
                 self,
                 target: CString.make(name),
                 description: Escaping.escape(self.path(of: name)),
                 owner: owner,
+                isKept: isKept,
                 umask: 0,
                 calls: self.calls
             )

@@ -5,8 +5,6 @@ import Glibc
 /// times. Its file has no name and is gone with this value.
 package final class Spool {
     private static let bufferSize = 64 << 10
-    /// O_TMPFILE, which glibc defines with a macro that Swift does not read: __O_TMPFILE | O_DIRECTORY.
-    private static let temporary = UInt64(0o20000000 | O_DIRECTORY)
 
     private let file: Descriptor
     private let calls: SystemCalls
@@ -29,12 +27,11 @@ package final class Spool {
 
     /// Makes a file without a name.
     static func makeFile(beside directory: OpenDirectory, calls: SystemCalls) throws(FerryError) -> Descriptor {
-        let flags = Self.temporary | UInt64(O_RDWR)
         do throws(Errno) {
-            return try calls.open(CString.make("/tmp".utf8), flags: flags, mode: 0o600)
+            return try calls.open(CString.make("/tmp".utf8), flags: SystemCalls.unnamedFile, mode: 0o600)
         } catch {
             do throws(Errno) {
-                return try calls.openat2(directory.descriptor.raw, CString.dot, flags: flags, mode: 0o600)
+                return try calls.openUnnamed(in: directory.descriptor.raw)
             } catch {
                 throw FerryError(error, "make", "a temporary file")
             }

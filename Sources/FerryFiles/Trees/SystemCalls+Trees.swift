@@ -19,6 +19,12 @@ extension SystemCalls {
         }
     }
 
+    /// Gives an open file, which may have no name, the name `new` in `directory`; EEXIST if that is taken.
+    func linkat(_ file: Int32, _ directory: Int32, _ new: [CChar]) throws(Errno) {
+        // SAFETY: the array ends with NUL.
+        _ = try self.attempt(.linkat, directory) { _ in unsafe Int(ferry_link_descriptor(file, directory, new)) }
+    }
+
     /// Sets the time of modification of `name`, of a link itself, and leaves that of access alone.
     func utimensat(_ directory: Int32, _ name: [CChar], modified: Timestamp) throws(Errno) {
         let times = [

@@ -12,8 +12,8 @@ struct TreeBatch {
     private static let allowed = OpenFiles.limit / 2
     /// Bytes that become durable together: what a failed sync, or a loss of power, has to be sent again.
     private static let byteLimit: UInt64 = 256 << 20
-    /// How long what has come whole may wait for more.
-    private static let patience = Duration.seconds(2)
+    /// How long what has come whole may wait for more. Who is killed every second still gets on.
+    private static let patience = Duration.milliseconds(500)
 
     /// Whom an action is for.
     struct Subject {

@@ -6,7 +6,9 @@ extension TreeContent {
     mutating func destination(of file: IncomingFile) throws(FerryError) -> TreeDestination {
         if let destination = file.destination { return destination }
         try file.directory.willChange()
-        let partial = try file.directory.directory.createPartial(file.name, owner: self.owner)
+        // Of a small file nothing would be kept.
+        let isKept = file.listedSize >= UInt64(PartialFile.leastKept)
+        let partial = try file.directory.directory.createPartial(file.name, owner: self.owner, isKept: isKept)
         let destination = TreeDestination(partial, willWrite: self.willWrite, count: self.openFiles)
         file.destination = destination
         return destination

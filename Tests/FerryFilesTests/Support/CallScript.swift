@@ -47,3 +47,16 @@ final class CallScript: Sendable {
         }
     }
 }
+
+/// Counts.
+final class CallCounter: Sendable {
+    private let count = Mutex(0)
+
+    /// 0 at first.
+    func next() -> Int {
+        self.count.withLock { count in
+            defer { count += 1 }
+            return count
+        }
+    }
+}

@@ -145,7 +145,7 @@ import Testing
             let names = (0..<1024).map { number in
                 RawClient.Chunk(id: RawClient.cut(Array("\(number)".utf8))[0].id, bytes: [0])
             }
-            for _ in 0..<4 {
+            for _ in 0..<(FrameLimits().nameWindow / 1024) {
                 try await client.send(RawClient.names(names))
                 #expect(try await client.wants().ids.count == 1024 * 32)
             }

@@ -275,6 +275,8 @@ import Testing
     func nothingRunsAsThisProcessOnItsWay() throws {
         let scratch = try TreeScratch()
         let tool = try self.tool(scratch)
+        // A smaller one has no name until then.
+        try scratch.write("source/tool", String(repeating: "#", count: 100_000))
         let target = scratch.target
         let calls = SystemCalls { name, _ in
             if name == .fchownat {
