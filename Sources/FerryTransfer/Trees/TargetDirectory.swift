@@ -19,8 +19,6 @@ final class TargetDirectory {
     var pending = 0
     /// The sender has told all that is in it.
     var hasEnded = false
-    /// Of the thing that was told last.
-    var lastName: [UInt8] = []
     /// What is in it, where it must be known what is only here; and the first that was not compared.
     private let names: NameList?
     private var here: [UInt8]?

@@ -32,7 +32,8 @@ final class TreeTarget {
     private let top: OpenDirectory
     let options: TreeReceiver.Options
     private let accounts: Accounts
-    private var levels: [Level] = []
+    /// Each with the last name that was told in it.
+    private var levels: [(level: Level, lastName: [UInt8])] = []
     private var hasBegun = false
 
     /// - Parameters:
@@ -65,13 +66,17 @@ final class TreeTarget {
     ///
     /// - Throws: `.violation` for one that may not come here, and what ends the whole transfer.
     func decide(_ item: TreeItem) throws(FerryError) -> Decision {
-        guard let level = self.levels.last else { return try self.begin(item) }
+        guard let level = self.levels.last?.level else { return try self.begin(item) }
         if item.kind == .end {
             self.levels.removeLast()
             guard case .open(let directory) = level else { return .nothing }
             try self.findOthers(before: nil, in: directory)
             return .ended(directory)
         }
+        // Also where nothing is made: the peer is told of it.
+        let last = self.levels.count - 1
+        try Self.check(item.name, after: self.levels[last].lastName)
+        self.levels[last].lastName = item.name
         if case .planned(let path) = level {
             return try self.plan(item, path.isEmpty ? item.name : path + [UInt8(ascii: "/")] + item.name)
         }
@@ -79,17 +84,15 @@ final class TreeTarget {
             guard self.levels.count <= TreeWalk.maximumDepth else {
                 throw FerryError(.limit, "the tree is more than \(TreeWalk.maximumDepth) directories deep")
             }
-            if item.kind == .directory { self.levels.append(.closed) }
+            if item.kind == .directory { self.levels.append((.closed, [])) }
             return .nothing
         }
-        try Self.check(item.name, after: directory.lastName)
-        directory.lastName = item.name
         try self.findOthers(before: item.name, in: directory)
         if item.isLeftOut, item.kind != .directory {
             return item.isSpecial ? .skipped(directory.directory.path(of: item.name)) : .nothing
         }
         if let failure = item.failure {
-            if item.kind == .directory { self.levels.append(.closed) }
+            if item.kind == .directory { self.levels.append((.closed, [])) }
             return .failed(directory.directory.path(of: item.name), failure)
         }
         guard self.levels.count < TreeWalk.maximumDepth || item.kind != .directory else {
@@ -99,7 +102,7 @@ final class TreeTarget {
             return try self.compare(item, in: directory)
         } catch {
             guard !error.endsTree else { throw error }
-            if item.kind == .directory { self.levels.append(.closed) }
+            if item.kind == .directory { self.levels.append((.closed, [])) }
             return .failed(directory.directory.path(of: item.name), error)
         }
     }
@@ -114,7 +117,7 @@ final class TreeTarget {
             throw FerryError(.limit, "the tree is more than \(TreeWalk.maximumDepth) directories deep")
         }
         if item.isLeftOut, item.kind != .directory { return item.isSpecial ? .skipped(path) : .nothing }
-        if item.kind == .directory { self.levels.append(item.failure == nil ? .planned(path) : .closed) }
+        if item.kind == .directory { self.levels.append((item.failure == nil ? .planned(path) : .closed, [])) }
         if let failure = item.failure { return .failed(path, failure) }
         self.report(path, .new, [], item)
         return .nothing
@@ -350,7 +353,7 @@ final class TreeTarget {
     }
 
     private func planned(_ path: [UInt8]) -> Decision {
-        self.levels.append(.planned(path))
+        self.levels.append((.planned(path), []))
         return .nothing
     }
 
@@ -377,7 +380,7 @@ final class TreeTarget {
             let reasons = try opened.reasons([], info, directory.metadata)
             if !reasons.isEmpty { self.report(opened.path, .changed, reasons, item) }
         }
-        self.levels.append(.open(directory))
+        self.levels.append((.open(directory), []))
         return .entered(directory)
     }
 }

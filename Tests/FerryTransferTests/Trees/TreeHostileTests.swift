@@ -40,10 +40,12 @@ import Testing
         (Array(name.utf8), mode, target)
     }
 
-    private func receiver(_ scratch: TreeScratch) throws -> TreeReceiver {
-        TreeReceiver(
+    private func receiver(_ scratch: TreeScratch, isDryRun: Bool = false) throws -> TreeReceiver {
+        var options = TreeReceiver.Options()
+        options.isDryRun = isDryRun
+        return TreeReceiver(
             try RootDirectory(path: scratch.target).openTree(.root),
-            options: TreeReceiver.Options(),
+            options: options,
             limits: FrameLimits()
         )
     }
@@ -91,6 +93,28 @@ import Testing
         for second in ["b", "a"] {
             let frames = [self.items([self.top, self.thing("b", Self.file), self.thing(second, Self.file)])]
             #expect(self.code(try self.receiver(TreeScratch()), frames) == .violation, "\(second)")
+        }
+    }
+
+    /// In a directory that would be made, and in one that could not be read: what is told of them is told on.
+    @Test func namesAreCheckedWhereNothingIsMade() throws {
+        for isDryRun in [true, false] {
+            for names in [["../x"], [".."], [""], ["b", "b"], ["b", "a"]] {
+                var frame = self.items(
+                    [self.top, self.thing("new", Self.directory)] + names.map { self.thing($0, Self.file) }
+                )
+                guard case .items(var items) = frame.body else { return }
+                if !isDryRun {
+                    var note = WireItemNote()
+                    (note.item, note.failure) = (1, WireFailure(FerryError(.permission, "no")))
+                    items.notes = [note]
+                }
+                frame.body = .items(items)
+                #expect(
+                    self.code(try self.receiver(TreeScratch(), isDryRun: isDryRun), [frame]) == .violation,
+                    "\(names)"
+                )
+            }
         }
     }
 
