@@ -16,9 +16,7 @@ package struct Corpus: Sendable {
     /// - Parameter name: of the folder.
     /// - Throws: ``Malformed`` for what is not hexadecimal, and for a folder without inputs.
     package init(_ name: String) throws {
-        var tests = URL(fileURLWithPath: #filePath)
-        for _ in 0..<2 { tests.deleteLastPathComponent() }
-        let folder = tests.appendingPathComponent("FerryFuzzTests/Corpus/\(name)")
+        let folder = Self.place(name)
         let files = try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted()
         self.name = name
         self.inputs = try files.compactMap { file in
@@ -31,6 +29,26 @@ package struct Corpus: Sendable {
     }
 
     package struct Malformed: Error { let place: String }
+
+    private static func place(_ name: String) -> URL {
+        var tests = URL(fileURLWithPath: #filePath)
+        for _ in 0..<2 { tests.deleteLastPathComponent() }
+        return tests.appendingPathComponent("FerryFuzzTests/Corpus/\(name)")
+    }
+
+    /// Writes an input as hexadecimal bytes.
+    ///
+    /// - Parameters:
+    ///   - bytes: the input.
+    ///   - name: `CORPUS/FILE`.
+    ///   - comment: the first line.
+    /// - Throws: what writing fails with.
+    package static func write(_ bytes: [UInt8], _ name: String, _ comment: String) throws {
+        let lines = stride(from: 0, to: bytes.count, by: 32).map {
+            Fuzz.hex(Array(bytes[$0..<min($0 + 32, bytes.count)]))
+        }
+        try Data("; \(comment)\n\(lines.joined(separator: "\n"))\n".utf8).write(to: Self.place(name))
+    }
 
     private static func parse(_ data: Data, _ file: String) throws -> [UInt8] {
         var bytes: [UInt8] = []
