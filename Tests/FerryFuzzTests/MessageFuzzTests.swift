@@ -26,6 +26,7 @@ import Testing
     /// What either side makes of a message before it acts on it.
     @Test func whatIsMadeOfAMessageIsChecked() throws {
         let fuzz = try Fuzz("message", tokens: Self.tokens)
+        let trees = try TreeJudge()
         try fuzz.run(mutants: 20_000) { header, _ in
             guard let frame = Frame.parsing(header: header) else { return }
             switch frame.body {
@@ -33,11 +34,29 @@ import Testing
             case .welcome(let welcome): try Self.judge(welcome.limits)
             case .failure(let failure): try Self.judge(failure)
             case .push(let push): try Self.judge(push.metadata)
+            case .pull(let pull): try Self.judge(pull.oldMetadata)
+            case .pushTree(let push): try trees.judge(push.options)
+            case .pullTree(let pull): try trees.judge(pull.options)
             case .ready(let ready): try Self.judge(ready.metadata)
             case .entries(let entries): for entry in entries.entries { try Self.judge(entry) }
-            case .names(let names): try Self.judge(ids: names.ids)
+            case .names(let names):
+                try Self.judge(ids: names.ids)
+                for note in names.notes {
+                    if note.hasFailure { try Self.judge(note.failure) }
+                    try Self.judge(note.metadata)
+                }
             case .wants(let wants): try Self.judge(ids: wants.ids)
             case .block(let block): try Self.judge(ids: block.ids)
+            case .items(let items):
+                try trees.judge(items)
+                for note in items.notes where note.hasFailure { try Self.judge(note.failure) }
+            case .needs(let needs): try trees.judge(needs)
+            case .problems(let problems):
+                for problem in problems.problems {
+                    try Self.judge(problem.failure)
+                    try Shown.judge(Escaping.escape(problem.path), "the path of a problem")
+                }
+            case .changes(let changes): for change in changes.changes { try trees.judge(change) }
             default: break
             }
         }

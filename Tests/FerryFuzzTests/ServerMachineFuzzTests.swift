@@ -7,11 +7,16 @@ import Testing
 /// Frames in any order for the daemon's state machine.
 @Suite struct ServerMachineFuzzTests {
     @Test func nothingStartsBeforeTheLoginAndOneThingAtATime() throws {
-        let script = try Script(["hello", "push", "names", "block-stored", "end", "pull", "join", "list", "keep-alive"])
-        var started = 0
+        let scripts = try [
+            ["hello", "push", "names", "block-stored", "end", "pull", "join", "list", "keep-alive"],
+            ["hello", "push-tree", "items", "names-tree", "end", "pull-tree", "needs", "problems", "changes", "join"],
+            ["hello", "join", "block-stored", "credit", "push-tree", "join", "pull-tree"],
+        ].map { try Script($0) }
+        var (started, trees, joined) = (0, 0, 0)
         try Script.run(20_000) { generator in
+            let script = scripts[generator.below(scripts.count)]
             var machine = ServerStateMachine()
-            var (hasLoggedIn, isRunning, isClosed) = (false, false, false)
+            var (hasLoggedIn, isRunning, isClosed, hasJoined) = (false, false, false, false)
             var frames = script.damaged(&generator)
             // Mostly the hello is intact, or nothing behind it would ever be reached.
             if !generator.oneIn(4), let hello = script.intact.first { frames.insert(hello, at: 0) }
@@ -24,21 +29,29 @@ import Testing
                         guard !generator.oneIn(8) else { continue }
                         hasLoggedIn = machine.authenticated()
                         try hold(hasLoggedIn, "the login counts for nothing")
-                    case .start:
-                        try hold(hasLoggedIn && !isRunning && !isClosed, "a request starts out of turn")
+                    case .start(let request):
+                        let isIdle = hasLoggedIn && !isRunning && !isClosed && !hasJoined
+                        try hold(isIdle, "a request starts out of turn")
                         isRunning = true
                         started += 1
+                        switch request {
+                        case .pushTree, .pullTree: trees += 1
+                        default: break
+                        }
                     case .join:
-                        try hold(hasLoggedIn && !isRunning && !isClosed, "a connection joins out of turn")
-                        machine.joinRefused()
+                        let isIdle = hasLoggedIn && !isRunning && !isClosed && !hasJoined
+                        try hold(isIdle, "a connection joins out of turn")
+                        joined += 1
+                        hasJoined = generator.oneIn(2)
+                        if !hasJoined { machine.joinRefused() }
                     case .forward:
-                        try hold(isRunning && !isClosed, "a frame is forwarded to nobody")
+                        try hold((isRunning || hasJoined) && !isClosed, "a frame is forwarded to nobody")
                     case .discard: break
                     }
                     if isRunning, generator.oneIn(3) { isRunning = machine.operationEnded() != nil }
                     if generator.oneIn(40) {
                         machine.closed()
-                        (isClosed, isRunning) = (true, false)
+                        (isClosed, isRunning, hasJoined) = (true, false, false)
                         try hold(!machine.authenticated(), "a login counts after the end")
                     }
                 }
@@ -46,6 +59,6 @@ import Testing
                 try error.judge()
             }
         }
-        #expect(started > 1000)
+        #expect(started > 1000 && trees > 500 && joined > 500, "\(started), \(trees), \(joined)")
     }
 }

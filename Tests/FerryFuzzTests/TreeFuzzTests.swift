@@ -7,6 +7,7 @@ import FerryTestKit
 import FerryTransfer
 import FerryWire
 import Foundation
+import Glibc
 import NIOCore
 import Testing
 
@@ -26,6 +27,25 @@ import Testing
         func take() -> [Frame] {
             defer { self.frames = [] }
             return self.frames
+        }
+    }
+
+    /// What is asked for: content and what belongs to it as ever, or all that a request may say besides.
+    enum Wishes: CaseIterable {
+        case plain, every
+
+        var filter: TreeFilter {
+            var filter = TreeFilter()
+            guard self == .every, (try? filter.exclude("*.o".utf8)) != nil else { return filter }
+            filter.minSize = 1
+            return filter
+        }
+
+        var metadata: MetadataPolicy {
+            var policy = MetadataPolicy()
+            // A daemon keeps beside files what it may not set, so that no device comes into being here.
+            (policy.isDaemon, policy.specials) = (self == .every, self == .every)
+            return policy
         }
     }
 
@@ -51,24 +71,41 @@ import Testing
             )
             try FileManager.default.linkItem(atPath: "\(self.path)/source/a/one", toPath: "\(self.path)/source/c/again")
             TreeFixture.write("\(self.path)/outside/file", [1])
+            TreeFixture.write("\(self.path)/source/skip.o", [1])
+            for (name, attribute, value) in [
+                ("four", "user.x", [1, 2]), ("a", "user.y", []),
+                ("a/b", TreeFixture.standardList, TreeFixture.list(user: 7)),
+                ("c/three", TreeFixture.accessList, TreeFixture.list(user: 8)),
+            ] { TreeFixture.setAttribute(Array("\(self.path)/source/\(name)".utf8), attribute, value) }
+            try hold(mkfifo("\(self.path)/source/pipe", 0o644) == 0, "there is no FIFO")
         }
 
         deinit { try? FileManager.default.removeItem(atPath: self.path) }
 
-        func target(_ number: UInt64) throws -> String {
+        func target(_ number: UInt64, _ wishes: Wishes) throws -> String {
             let path = "\(self.path)/targets/\(number)"
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(atPath: path + "/extra", withIntermediateDirectories: true)
+            guard wishes == .every else { return path }
+            for name in ["extra/file", "four", "gone", "skip.o"] { TreeFixture.write("\(path)/\(name)", [7]) }
             return path
         }
 
-        func sender() throws -> TreeSender {
+        func sender(_ wishes: Wishes) throws -> TreeSender {
             let top = try RootDirectory(path: "\(self.path)/source").openTree(.root)
-            return TreeSender(TreeWalk(top), compression: .off, limits: FrameLimits())
+            return TreeSender(
+                TreeWalk(top, filter: wishes.filter, tellsLeftOut: wishes == .every),
+                compression: .off,
+                limits: FrameLimits(),
+                metadata: wishes.metadata
+            )
         }
 
-        func receiver(_ path: String, deletes: Bool = false) throws -> TreeReceiver {
+        func receiver(_ path: String, _ wishes: Wishes, deletes: Bool) throws -> TreeReceiver {
             var options = TreeReceiver.Options()
             options.deletes = deletes
+            options.filter = wishes.filter
+            options.metadata = wishes.metadata
+            (options.reports, options.tellsPeer) = (wishes == .every, wishes == .every)
             return TreeReceiver(
                 try RootDirectory(path: path).openTree(.root),
                 options: options,
@@ -78,8 +115,9 @@ import Testing
     }
 
     /// Runs a transfer; returns what each side sent.
-    private static func record(_ place: Place) throws -> (sender: [Frame], receiver: [Frame]) {
-        let (sender, receiver) = (try place.sender(), try place.receiver(place.target(0)))
+    private static func record(_ place: Place, _ wishes: Wishes) throws -> (sender: [Frame], receiver: [Frame]) {
+        let sender = try place.sender(wishes)
+        let receiver = try place.receiver(place.target(0, wishes), wishes, deletes: wishes == .every)
         let (out, back) = (WakingSink(), WakingSink())
         var sent: [Frame] = []
         var answered: [Frame] = []
@@ -97,16 +135,16 @@ import Testing
         }
     }
 
-    @Test func aReceiverPutsNothingElsewhereAndNeverTraps() throws {
+    @Test(arguments: Wishes.allCases) func aReceiverPutsNothingElsewhereAndNeverTraps(_ wishes: Wishes) throws {
         let place = try Place()
-        let script = try Script(Self.record(place).sender)
+        let script = try Script(Self.record(place, wishes).sender)
         var finished = 0
         var number: UInt64 = 0
-        try Script.run(400) { generator in
+        try Script.run(wishes == .plain ? 400 : 250) { generator in
             number += 1
-            let target = try place.target(number)
+            let target = try place.target(number, wishes)
             defer { try? FileManager.default.removeItem(atPath: target) }
-            let receiver = try place.receiver(target, deletes: generator.oneIn(2))
+            let receiver = try place.receiver(target, wishes, deletes: generator.oneIn(2))
             let sink = WakingSink()
             do {
                 for frame in script.damaged(&generator) {
@@ -136,11 +174,17 @@ import Testing
         #expect(finished > 0)
     }
 
-    @Test func aSenderNeverTraps() throws {
+    @Test(arguments: Wishes.allCases) func aSenderNeverTraps(_ wishes: Wishes) throws {
         let place = try Place()
-        let script = try Script(Self.record(place).receiver)
+        var frames = try Self.record(place, wishes).receiver
+        if wishes == .every {
+            let tells = frames.contains { if case .changes = $0.body { true } else { false } }
+            #expect(tells, "nothing is told of changes")
+            frames.insert(.problem(path: Array("a/one".utf8), FerryError(.permission, "no")), at: frames.count / 2)
+        }
+        let script = try Script(frames)
         try Script.run(2000) { generator in
-            let sender = try place.sender()
+            let sender = try place.sender(wishes)
             let sink = WakingSink()
             do {
                 for frame in script.damaged(&generator) {

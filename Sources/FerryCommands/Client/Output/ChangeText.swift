@@ -1,8 +1,8 @@
 import FerryErrors
-import FerryTransfer
+package import FerryTransfer
 
 /// A change of a tree as a line: `changed  a/b (size, time)`.
-enum ChangeText {
+package enum ChangeText {
     private static let names: [(TreeChange.Reasons, String)] = [
         (.kind, "kind"), (.size, "size"), (.time, "time"), (.content, "content"), (.target, "target"), (.mode, "mode"),
         (.owner, "owner"), (.attributes, "attributes"),
@@ -24,7 +24,11 @@ enum ChangeText {
         }
     }
 
-    static func line(_ change: TreeChange, isVerification: Bool) -> String {
+    /// - Parameters:
+    ///   - change: a change, or what a change would be.
+    ///   - isVerification: whether the two sides are only compared.
+    /// - Returns: the line, escaped.
+    package static func line(_ change: TreeChange, isVerification: Bool) -> String {
         let kind = self.kind(change, isVerification: isVerification).padding(8)
         let reasons = self.reasons(change)
         let why = reasons.isEmpty ? "" : " (\(reasons.joined(separator: ", ")))"
