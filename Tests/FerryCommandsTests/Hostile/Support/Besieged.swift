@@ -38,7 +38,12 @@ final class Besieged: Sendable {
     }
 
     func hello(_ token: String? = nil) -> Frame {
-        .hello(token: token ?? self.token, features: [], limits: FrameLimits(), agent: "test/1")
+        .hello(
+            token: token ?? self.token,
+            features: [WireConstants.joinFeature],
+            limits: FrameLimits(),
+            agent: "test/1"
+        )
     }
 
     func logIn(from source: String = "127.0.0.1") async throws -> WirePeer {
@@ -47,6 +52,24 @@ final class Besieged: Sendable {
         let answer = await peer.next()
         guard case .welcome = answer?.body else { throw WirePeer.Unexpected(answer) }
         return peer
+    }
+
+    /// A connection that has joined the transfer of the first of these tickets.
+    func join(_ tickets: [Data]) async throws -> WirePeer {
+        let peer = try await self.logIn()
+        try await peer.send(.join(try #require(tickets.first)))
+        try await peer.ready()
+        return peer
+    }
+
+    /// Puts a directory with two files into the share, as `tree`.
+    func makeTree() throws {
+        let path = self.daemon.share + "/tree"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        for name in ["a", "b"] {
+            let content = TestDaemon.noise(200_000, seed: name == "a" ? 1 : 2)
+            try content.write(to: URL(fileURLWithPath: "\(path)/\(name)"))
+        }
     }
 
     /// Runs an attack. Afterwards the daemon serves the real client as before, holds no more memory than before, and has
