@@ -41,17 +41,28 @@ import Testing
     /// Before the hello, in a request, and within a block: nobody holds on to anything by sending a byte now and then.
     @Test func thoseThatSendAByteAtATime() async throws {
         try await Besieged.with(Self.impatient) { daemon in
+            try daemon.makeTree()
             try await daemon.withstand {
                 let chunks = WireChunk.cut(Array(TestDaemon.noise(100_000)))
                 var trickles: [(WirePeer, RepeatedTask)] = []
                 for number in 0..<Self.count {
                     let peer: WirePeer
                     let frame: Frame
-                    switch number % 3 {
+                    switch number % 5 {
                     case 0: (peer, frame) = (try await daemon.connect(), daemon.hello())
                     case 1:
                         let path = Data(repeating: 0x61, count: 4000)
                         (peer, frame) = (try await daemon.logIn(), .stat(path: path))
+                    case 2:
+                        peer = try await daemon.logIn()
+                        _ = try await peer.pushHalf(of: chunks, to: "inbox/tree-\(number)")
+                        frame = (0..<100).map { WireThing(String(100 + $0), WireThing.file, size: 9) }.items()
+                    case 3:
+                        peer = try await daemon.logIn()
+                        try await peer.send(WirePeer.pullTree("inbox/tree"))
+                        try await peer.ready()
+                        _ = try await peer.items()
+                        frame = .needs(decided: 4, items: Array(0..<4000), oldSizes: [])
                     default:
                         peer = try await daemon.logIn()
                         try await peer.send(WirePeer.push("inbox/\(number)", size: nil))
@@ -71,9 +82,29 @@ import Testing
         }
     }
 
+    /// Tells of things, each of which makes the daemon tell of a change.
+    private static func tellWithoutEnd(_ peer: WirePeer) async {
+        // More than all buffers on the way hold; the daemon may have closed before.
+        var things = [WireThing.top]
+        for first in stride(from: 1_000_000, to: 1_080_000, by: 50) {
+            let names = (first..<first + 50).map { "\($0)" + String(repeating: "n", count: 240) }
+            things += names.map { WireThing($0, WireThing.file) }
+            guard (try? await peer.send(things.items())) != nil else { return }
+            things = []
+        }
+    }
+
+    /// Asks for a tree, and reads no further than it must.
+    private static func wantTree(_ peer: WirePeer) async throws {
+        try await peer.send(WirePeer.pullTree("inbox/tree"))
+        try await peer.ready()
+        try await peer.want([1, 2])
+    }
+
     /// They ask for much and read none of it.
     @Test func thoseThatNeverRead() async throws {
         try await Besieged.with(Self.impatient) { daemon in
+            try daemon.makeTree()
             try await daemon.withstand {
                 for number in 0..<500 {
                     let name = String(repeating: "n", count: 240) + "\(number)"
@@ -82,16 +113,24 @@ import Testing
                 var peers: [WirePeer] = []
                 for number in 0..<Self.count {
                     let peer = try await daemon.logIn()
-                    try await peer.channel.setOption(.autoRead, value: false).get()
                     peers.append(peer)
-                    if number.isMultiple(of: 2) {
-                        try await peer.send(WirePeer.pull("inbox/served"))
-                    } else {
-                        // Each answer is 130 KB; the next is asked for before it was read.
-                        for _ in 0..<8 { try await peer.send(.list(path: Data("inbox".utf8))) }
+                    if number % 4 == 3 { try await Self.wantTree(peer) }
+                    if number % 4 == 2 {
+                        var options = WireTreeOptions()
+                        (options.dryRun, options.report) = (true, true)
+                        try await peer.send(WirePeer.pushTree("inbox/told", options))
+                        try await peer.ready()
+                    }
+                    try await peer.channel.setOption(.autoRead, value: false).get()
+                    switch number % 4 {
+                    case 0: try await peer.send(WirePeer.pull("inbox/served"))
+                    // Each answer is 130 KB; the next is asked for before it was read.
+                    case 1: for _ in 0..<8 { try await peer.send(.list(path: Data("inbox".utf8))) }
+                    case 2: await Self.tellWithoutEnd(peer)
+                    default: break
                     }
                 }
-                let end = #"connection closed [^\n]*(the peer|a second request)[^\n]*\n[\s\S]*?"#
+                let end = #"connection closed [^\n]*(the peer|a second request|more than)[^\n]*\n[\s\S]*?"#
                 _ = try await daemon.daemon.log.text(matching: "(\(end)){\(peers.count)}")
                 for peer in peers { await peer.close() }
             }
@@ -101,9 +140,10 @@ import Testing
     /// What a half-closed connection was doing is cancelled, whatever that was.
     @Test func thoseThatCloseTheirHalf() async throws {
         try await Besieged.with(["FERRY_LIMITS_MEMORY": "80MiB", "FERRY_LIMITS_WINDOW": "16MiB"]) { daemon in
+            try daemon.makeTree()
             try await daemon.withstand {
                 let chunks = WireChunk.cut(Array(TestDaemon.noise(300_000)))
-                for state in 0..<8 {
+                for state in 0..<12 {
                     // Two pushes of 40 MiB each fill the budget, so that a third waits for its turn.
                     let others = try await [daemon.logIn(), daemon.logIn()]
                     if state == 7 {
@@ -129,6 +169,14 @@ import Testing
                         try await peer.send(WirePeer.pull("inbox/served"))
                         try await peer.ready()
                     case 7: try await peer.send(WirePeer.push("inbox/half", size: nil))
+                    case 8:
+                        try await peer.send(WirePeer.pushTree("inbox/half-tree"))
+                        try await peer.ready()
+                    case 9: _ = try await peer.pushHalf(of: chunks, to: "inbox/half-tree")
+                    case 10:
+                        try await peer.send(WirePeer.pullTree("inbox/tree"))
+                        try await peer.ready()
+                    case 11: try await Self.wantTree(peer)
                     default: break
                     }
                     await peer.halfClose()
@@ -136,6 +184,7 @@ import Testing
                     for other in others { await other.close() }
                 }
                 #expect(try daemon.shares("half") == false)
+                #expect(!FileManager.default.fileExists(atPath: daemon.daemon.share + "/half-tree/a"))
             }
         }
     }
