@@ -2,8 +2,48 @@ import FerryCatalog
 import Foundation
 import Testing
 
-/// Rates as users and administrators set them. That they hold is RateTests' to prove.
+/// Rates as users and administrators set them. That limits add up on a connection is RateTests' to prove.
 @Suite struct LimitRateTests {
+    private static let rate = 512 << 10
+
+    /// Moves 1 MiB, and expects that its connection carried no more than the rate has room for in the time that the daemon's
+    /// log gives it. Beyond the rate: what a bucket at rest has saved, the read that is too much, what logs in and asks.
+    private static func expectLimit(_ direction: String, options: [String], _ daemon: TestDaemon) async throws {
+        let noise = TestDaemon.noise(1 << 20)
+        try daemon.write(noise, to: "file")
+        try noise.write(to: URL(fileURLWithPath: daemon.share + "/there"))
+        let operands = direction == "push" ? ["file", "nas:inbox/copy"] : ["nas:inbox/there", "copy"]
+        let outcome = try await daemon.run("ferry", [direction, "--compress", "off"] + options + operands)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(try (direction == "push" ? daemon.shared("copy") : daemon.read("copy")) == noise)
+        let done = try await daemon.log.text(matching: " info \(direction) [^\\n]*\\n")
+        let last = try #require(done.split(separator: "\n").last { $0.contains(" info \(direction) ") })
+        let session = try #require(last.firstMatch(of: /session=([0-9a-f]+)/)).1
+        let log = try await daemon.log.text(matching: "connection closed [^\\n]*session=\(session)[^\\n]*\\n")
+        let closed = { (line: Substring) in line.contains("connection closed") && line.contains("session=\(session)") }
+        let line = try #require(log.split(separator: "\n").last(where: closed))
+        let way = direction == "push" ? /received=(\d+)/ : /sent=(\d+)/
+        let moved = try #require(line.firstMatch(of: way).flatMap { Int($0.1) })
+        let seconds = try #require(line.firstMatch(of: /seconds=([0-9.]+)/).flatMap { Double($0.1) })
+        #expect(moved > noise.count && moved <= Int(seconds * Double(Self.rate)) + Self.rate / 8, "\(line)")
+    }
+
+    @Test(arguments: ["push", "pull"]) func aClientKeepsToItsOwnRate(_ direction: String) async throws {
+        try await TestDaemon.with { daemon in
+            try await Self.expectLimit(direction, options: ["--limit-rate", "512K"], daemon)
+        }
+    }
+
+    @Test(arguments: ["rate: 512KiB", "rates: ['127.0.0.1:0=512KiB']"]) func aReloadedRateHolds(
+        _ setting: String
+    ) async throws {
+        try await TestDaemon.with { daemon in
+            try daemon.configure("limits:\n  \(setting)\n")
+            #expect(try await daemon.ferryd("reload").status == 0)
+            try await Self.expectLimit("push", options: [], daemon)
+        }
+    }
+
     @Test func transfersUnderAllThreeLimitsAreIdentical() async throws {
         try await TestDaemon.with { daemon in
             let noise = TestDaemon.noise(3 << 20)

@@ -15,8 +15,12 @@ final class RawClient: Sendable {
         self.inbox = inbox
     }
 
-    /// Connects from the address `source`.
-    static func connect(port: Int, from source: String = "127.0.0.1") async throws -> RawClient {
+    /// Connects from the address `source` to a loopback address.
+    static func connect(
+        to host: String = "127.0.0.1",
+        port: Int,
+        from source: String = "127.0.0.1"
+    ) async throws -> RawClient {
         let inbox = Inbox()
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(to: SocketAddress(ipAddress: source, port: 0))
@@ -27,7 +31,7 @@ final class RawClient: Sendable {
                     try channel.pipeline.syncOperations.addHandler(RawHandler(inbox))
                 }
             }
-            .connect(host: "127.0.0.1", port: port)
+            .connect(host: host, port: port)
             .get()
         return RawClient(channel: channel, inbox: inbox)
     }
