@@ -1,11 +1,6 @@
-import FerryClient
-import FerryErrors
 import FerryFiles
 import FerryProtocol
 import FerryTestKit
-import FerryTransfer
-import FerryTransport
-import FerryWire
 import Foundation
 import Glibc
 import NIOPosix
@@ -106,68 +101,17 @@ final class FaultyReceiver {
 
     /// Transfers the file over a connection of its own.
     func transfer() async -> Result<TransferSummary, any Error> {
-        do {
-            let connection = try await self.connect()
-            let result: Result<TransferSummary, any Error>
-            do {
-                result = .success(
-                    self.direction == .push ? try await self.push(connection) : try await self.pull(connection)
-                )
-            } catch {
-                result = .failure(error)
+        let transfers = PlainTransfers(port: self.server.port, token: self.server.token, pool: self.pool)
+        return await transfers.connected { connection in
+            switch self.direction {
+            case .push:
+                let name = self.past == .similar ? "link" : self.name
+                return try await PlainTransfers.push(self.source, to: "inbox/\(name)", connection)
+            case .pull:
+                let root = try RootDirectory(path: self.target, calls: self.script.calls)
+                return try await PlainTransfers.pull("inbox/source", to: self.name, in: root, connection)
             }
-            await connection.close()
-            return result
-        } catch {
-            return .failure(error)
         }
-    }
-
-    private func connect() async throws -> ClientConnection {
-        try await .connect(
-            to: Login(
-                host: "127.0.0.1",
-                port: self.server.port,
-                secret: self.server.token,
-                fingerprint: .init(certificate: []),
-                isPlain: true
-            ),
-            agent: "test",
-            group: MultiThreadedEventLoopGroup.singleton,
-            pool: self.pool
-        )
-    }
-
-    private func push(_ connection: ClientConnection) async throws -> TransferSummary {
-        let source = try SourceFile(local: self.source)
-        var options = PushRequest.Options()
-        options.makeParents = true
-        options.skipsUnchanged = true
-        options.compression = .off
-        let request = PushRequest(
-            source: source,
-            path: Data("inbox/\(self.past == .similar ? "link" : self.name)".utf8),
-            metadata: WireMetadata(source.info),
-            options: options,
-            limits: try connection.peerLimits(),
-            onProgress: nil
-        )
-        return try await connection.perform(request)
-    }
-
-    private func pull(_ connection: ClientConnection) async throws -> TransferSummary {
-        let root = try RootDirectory(path: self.target, calls: self.script.calls)
-        let name = try RelativePath(self.name)
-        let request = PullRequest(
-            path: Data("inbox/source".utf8),
-            compression: .off,
-            old: .init(in: root, at: name, skipsUnchanged: true),
-            onProgress: nil,
-            makeDestination: { ready throws(FerryError) in
-                try LocalDestination(directory: root, name: name, ready: ready, wantsSHA256: false)
-            }
-        )
-        return try await connection.perform(request)
     }
 
     /// The file that arrives, as it is now.
