@@ -1,3 +1,4 @@
+import FerryTransport
 import Foundation
 import Glibc
 import Testing
@@ -45,6 +46,71 @@ import Testing
             #expect(told.errors.contains("ferryd.yaml:3: unknown setting `limits.conections`"))
             #expect(try await daemon.ferry("ls", "nas:").status == 0)
         }
+    }
+
+    /// What a certificate and its key may be damaged to.
+    enum Damage: String, CaseIterable, Sendable {
+        case noPEM, cutPEM, othersCertificate, othersKey, missingKey, openKey
+    }
+
+    /// A renewal that went wrong, say: whoever connects is shown the certificate that was there before.
+    @Test(arguments: Damage.allCases) func aCertificateThatCannotBeUsedChangesNothing(_ damage: Damage) async throws {
+        try await TestDaemon.with { daemon in
+            let directory = daemon.directory + "/state/tls"
+            let before = try await daemon.ferryd("fingerprint").text
+            let own = try Data(contentsOf: URL(fileURLWithPath: directory + "/cert.pem"))
+            let other = try ServerCertificate.makeSelfSigned()
+            switch damage {
+            case .noPEM: try Self.write(Array("no certificate".utf8), to: directory + "/cert.pem")
+            case .cutPEM: try Self.write(Array(own.prefix(own.count / 2)), to: directory + "/cert.pem")
+            case .othersCertificate: try Self.write(other.certificatePEM, to: directory + "/cert.pem")
+            case .othersKey: try Self.write(other.privateKeyPEM, to: directory + "/key.pem")
+            case .missingKey: try FileManager.default.removeItem(atPath: directory + "/key.pem")
+            case .openKey: chmod(directory + "/key.pem", 0o644)
+            }
+            // What else has changed does not count either.
+            try daemon.configure("limits:\n  reserve: 16TiB\n")
+            daemon.signal(SIGHUP)
+            _ = try await daemon.log.text(matching: "error not reloaded.*\n")
+            #expect(try await daemon.ferryd("reload").status != 0)
+            #expect(try await daemon.ferryd("fingerprint").text == before)
+            #expect(try await daemon.ferry("ls", "nas:").status == 0)
+            try daemon.write(Data("new".utf8), to: "file")
+            #expect(try await daemon.ferry("push", "file", "nas:inbox/").status == 0)
+        }
+    }
+
+    /// Files that the configuration names, which something else renews.
+    @Test func aConfiguredCertificateIsExchanged() async throws {
+        try await TestDaemon.with { daemon in
+            let (certificate, key) = (daemon.directory + "/server.crt", daemon.directory + "/server.key")
+            let pairs = try (0..<2).map { _ in try ServerCertificate.makeSelfSigned() }
+            try daemon.configure("tls:\n  certificate: \(certificate)\n  key: \(key)\n")
+            for pair in pairs {
+                try Self.write(pair.certificatePEM, to: certificate)
+                try Self.write(pair.privateKeyPEM, to: key)
+                daemon.signal(SIGHUP)
+                _ = try await daemon.log.text(matching: "notice reloaded .*certificate=\"?\(pair.fingerprint)")
+                #expect(try await daemon.ferryd("fingerprint").text == "\(pair.fingerprint)\n")
+                // The pin of before is not that of what is shown, which a new link has.
+                #expect(try await daemon.ferry("ls", "nas:").errors.contains("got \(pair.fingerprint)"))
+                try await daemon.logIn("nas", port: daemon.port, pin: pair.fingerprint)
+                #expect(try await daemon.ferry("ls", "nas:").status == 0)
+            }
+            // Half of an exchange.
+            try Self.write(pairs[0].certificatePEM, to: certificate)
+            daemon.signal(SIGHUP)
+            let text = try await daemon.log.text(matching: "error not reloaded.*\n")
+            #expect(text.contains("`tls.certificate` and `tls.key`: "))
+            #expect(try await daemon.ferryd("fingerprint").text == "\(pairs[1].fingerprint)\n")
+            #expect(try await daemon.ferry("ls", "nas:").status == 0)
+        }
+    }
+
+    /// Puts bytes into a file that only its owner may read.
+    private static func write(_ bytes: [UInt8], to path: String) throws {
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        chmod(path, 0o600)
     }
 
     @Test func aChangedLimitCountsAndWhatNeedsARestartIsNamed() async throws {

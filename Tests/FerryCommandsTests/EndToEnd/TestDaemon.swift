@@ -1,3 +1,4 @@
+import FerryTransport
 import Foundation
 import Synchronization
 import Testing
@@ -106,6 +107,21 @@ final class TestDaemon: Sendable {
         try self.write(Data(other.utf8), to: "link-\(name)")
         let login = try await self.ferry("login", "--name", name, "--link-file", "link-\(name)")
         #expect(login.status == 0, "\(login.errors)")
+    }
+
+    /// Logs alice in once more, as `name`, with something in between that has a certificate of its own.
+    func logIn(_ name: String, port: Int, pin: Fingerprint) async throws {
+        let link = try LoginLink(String(decoding: try self.read("link"), as: UTF8.self))
+        let other = try LoginLink(user: link.user, secret: link.secret, host: link.host, port: port, pin: pin)
+        try self.write(Data(other.text.utf8), to: "link-\(name)")
+        let login = try await self.ferry("login", "--name", name, "--link-file", "link-\(name)")
+        #expect(login.status == 0, "\(login.errors)")
+    }
+
+    /// The port of the listener without TLS, if `FERRY_LISTEN_PLAIN` is `127.0.0.1:0`.
+    func plainPort() async throws -> Int {
+        let text = try await self.log.text(matching: #"127\.0\.0\.1:[0-9]+ \(plain\)"#)
+        return try #require(text.firstMatch(of: /127\.0\.0\.1:(\d+) \(plain\)/).flatMap { Int($0.1) })
     }
 
     /// Starts a program in ``here``; what it says is not kept.

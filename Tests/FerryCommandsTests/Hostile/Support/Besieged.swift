@@ -28,8 +28,7 @@ final class Besieged: Sendable {
 
     private init(_ daemon: TestDaemon) async throws {
         self.daemon = daemon
-        let text = try await daemon.log.text(matching: #"127\.0\.0\.1:[0-9]+ \(plain\)"#)
-        self.port = try #require(text.firstMatch(of: /127\.0\.0\.1:(\d+) \(plain\)/).flatMap { Int($0.1) })
+        self.port = try await daemon.plainPort()
         self.token = try LoginLink(String(decoding: daemon.read("link"), as: UTF8.self)).secret
     }
 
@@ -37,18 +36,13 @@ final class Besieged: Sendable {
         try await .connect(port: self.port, from: source)
     }
 
-    func hello(_ token: String? = nil) -> Frame {
-        .hello(
-            token: token ?? self.token,
-            features: [WireConstants.joinFeature],
-            limits: FrameLimits(),
-            agent: "test/1"
-        )
+    func hello(_ token: String? = nil, features: [String] = [WireConstants.joinFeature]) -> Frame {
+        .hello(token: token ?? self.token, features: features, limits: FrameLimits(), agent: "test/1")
     }
 
-    func logIn(from source: String = "127.0.0.1") async throws -> WirePeer {
+    func logIn(from source: String = "127.0.0.1", features: [String] = [WireConstants.joinFeature]) async throws -> WirePeer {
         let peer = try await self.connect(from: source)
-        try await peer.send(self.hello())
+        try await peer.send(self.hello(features: features))
         let answer = await peer.next()
         guard case .welcome = answer?.body else { throw WirePeer.Unexpected(answer) }
         return peer
