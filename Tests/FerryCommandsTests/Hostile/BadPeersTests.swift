@@ -189,6 +189,87 @@ import Testing
         }
     }
 
+    /// The same, where the daemon has something to send, or to finish.
+    @Test(arguments: HalfClosed.allCases) func thoseThatCloseTheirHalf(_ state: HalfClosed) async throws {
+        try await Besieged.with { daemon in
+            try await daemon.withstand {
+                let chunks = WireChunk.cut(Array(TestDaemon.noise(300_000)))
+                for number in 0..<Self.count {
+                    let peer = try await daemon.logIn(features: [WireConstants.joinFeature])
+                    var further: WirePeer?
+                    switch state {
+                    case .pullInFlight:
+                        try await peer.send(WirePeer.pull("inbox/served"))
+                        try await peer.ready()
+                        try await peer.wantAll()
+                    case .pullEnded:
+                        try await peer.push([7], to: "inbox/small")
+                        try await peer.send(WirePeer.pull("inbox/small"))
+                        try await peer.ready()
+                        try await peer.wantAll()
+                        while let frame = await peer.next() { if case .end = frame.body { break } }
+                    case .pushEnded:
+                        try await peer.send(WirePeer.push("inbox/whole-\(number)", size: 300_000))
+                        try await peer.ready()
+                        try await peer.send(chunks.names)
+                        _ = try await peer.wants()
+                        for chunk in chunks { try await peer.send(chunk.block()) }
+                        try await peer.send(chunks.end)
+                    case .list: try await peer.send(.list(path: Data("inbox".utf8)))
+                    case .joined, .joinedToPull:
+                        let isPull = state == .joinedToPull
+                        let path = Data((isPull ? "inbox/served" : "inbox/half").utf8)
+                        try await peer.send(
+                            isPull
+                                ? .pull(path: path, compression: .off, connections: 1)
+                                : .push(
+                                    path: path,
+                                    metadata: WireMetadata(),
+                                    size: nil,
+                                    makeParents: false,
+                                    connections: 1
+                                )
+                        )
+                        guard case .ready(let ready) = await peer.next()?.body else { throw WirePeer.Unexpected(nil) }
+                        let other = try await daemon.logIn(features: [WireConstants.joinFeature])
+                        try await other.send(.join(try #require(ready.tickets.first)))
+                        try await other.ready()
+                        await other.halfClose()
+                        await other.closed()
+                        further = other
+                    }
+                    // The transfer that a lost connection had joined goes on.
+                    if state == .joined {
+                        try await peer.send([WireChunk]().end)
+                        try await peer.finished()
+                    }
+                    await peer.halfClose()
+                    await peer.closed()
+                    await further?.close()
+                    if state == .pushEnded {
+                        // It had come whole before the end, and is published at the daemon's own time.
+                        _ = try await daemon.daemon.log.text(matching: "push (failed )?[^\\n]*inbox/whole-\(number) ")
+                        let path = "\(daemon.daemon.share)/whole-\(number)"
+                        #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == TestDaemon.noise(300_000))
+                    }
+                }
+            }
+        }
+    }
+
+    enum HalfClosed: String, CaseIterable, Sendable {
+        /// Blocks are wanted, and on their way.
+        case pullInFlight
+        /// All has been sent, and it is not confirmed.
+        case pullEnded
+        /// All has come, and the daemon is about to confirm it.
+        case pushEnded
+        /// A list was asked for.
+        case list
+        /// On a connection that carries another one's blocks.
+        case joined, joinedToPull
+    }
+
     /// A hello is answered once, and what one connection said means nothing on another.
     @Test func thoseThatReplayHellos() async throws {
         try await Besieged.with(["FERRY_PENALTIES_FIRST": "0s"]) { daemon in

@@ -75,6 +75,13 @@ extension WirePeer {
         throw Unexpected(nil)
     }
 
+    /// Wants all that the next names stand for, whatever of it is at hand.
+    func wantAll() async throws {
+        let frame = await self.next()
+        guard case .names(let names) = frame?.body else { throw Unexpected(frame) }
+        try await self.send(.wants(decided: names.lengths.count, ids: names.ids))
+    }
+
     func finished() async throws {
         while let frame = await self.next() {
             if case .credit = frame.body { continue }
