@@ -40,7 +40,10 @@ final class Besieged: Sendable {
         .hello(token: token ?? self.token, features: features, limits: FrameLimits(), agent: "test/1")
     }
 
-    func logIn(from source: String = "127.0.0.1", features: [String] = [WireConstants.joinFeature]) async throws -> WirePeer {
+    func logIn(
+        from source: String = "127.0.0.1",
+        features: [String] = [WireConstants.joinFeature]
+    ) async throws -> WirePeer {
         let peer = try await self.connect(from: source)
         try await peer.send(self.hello(features: features))
         let answer = await peer.next()
