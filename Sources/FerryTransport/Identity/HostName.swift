@@ -56,8 +56,8 @@ enum HostName {
 
     /// Whether the text is an IPv4 or IPv6 address.
     static func isAddress(_ text: String) -> Bool {
-        // The C library stops reading at a NUL, whatever follows it.
-        !text.utf8.contains(0) && (try? SocketAddress(ipAddress: text, port: 0)) != nil
+        // The C library stops reading at a NUL, and the kernel an interface's name at a colon, whatever follows.
+        text.utf8.allSatisfy { (0x21...0x7E).contains($0) } && (try? SocketAddress(ipAddress: text, port: 0)) != nil
     }
 
     static func isLetterOrDigit(_ byte: UInt8) -> Bool {
