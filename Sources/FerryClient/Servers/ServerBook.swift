@@ -42,13 +42,16 @@ package struct ServerBook: Sendable {
         return book
     }
 
+    /// How long another program that changes it is waited for, in milliseconds: that takes a few.
+    private static let patience = 2_000
+
     /// Reads the book, changes it and writes it back, durably, atomically and with mode 0600. Makes its directory.
     ///
     /// - Parameters:
     ///   - path: from ``path(environment:)``.
     ///   - change: what to change; if it throws, nothing is written.
     /// - Returns: what `change` returns.
-    /// - Throws: `.busy` if another program changes it right now, what ``load(_:)`` throws, and errors of writing.
+    /// - Throws: `.busy` if another program keeps changing it, what ``load(_:)`` throws, and errors of writing.
     package static func update<Result>(
         _ path: String,
         _ change: (inout ServerBook) throws(FerryError) -> Result
@@ -56,7 +59,9 @@ package struct ServerBook: Sendable {
         let directory = String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex))
         try Directories.makePrivate(directory)
         let lock: DirectoryLock
-        do throws(FerryError) { lock = try DirectoryLock(directory) } catch  where error.code == .locked {
+        do throws(FerryError) { lock = try DirectoryLock(directory, patience: Self.patience) } catch
+            where error.code == .locked
+        {
             throw FerryError(
                 .busy,
                 "another ferry is changing \(Escaping.escape(path)) right now",

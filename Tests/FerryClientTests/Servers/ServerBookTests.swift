@@ -1,8 +1,10 @@
+import Dispatch
 import FerryClient
 import FerryErrors
 import FerryFiles
 import FerryTransport
 import FoundationEssentials
+import Synchronization
 import Testing
 
 @Suite struct ServerBookTests {
@@ -152,6 +154,23 @@ import Testing
     @Test func needsAPlace() {
         #expect { try ServerBook.path(environment: ["HOME": ""]) } throws: {
             ($0 as? FerryError)?.code == .configuration
+        }
+    }
+
+    /// Scripts log in at the same time: each one waits until it is its turn.
+    @Test func manyChangesAtOnceAreAllMade() throws {
+        try self.withPath { path in
+            let failures = Mutex(0)
+            DispatchQueue.concurrentPerform(iterations: 16) { number in
+                do {
+                    let entry = try self.entry("nas\(number)")
+                    _ = try ServerBook.update(path) { $0.put(entry) }
+                } catch {
+                    failures.withLock { $0 += 1 }
+                }
+            }
+            #expect(failures.withLock { $0 } == 0)
+            #expect(try ServerBook.load(path).entries.count == 16)
         }
     }
 

@@ -198,7 +198,7 @@ import Testing
                 let chunks = WireChunk.cut(Array(TestDaemon.noise(300_000)))
                 let states = Array(repeating: HalfClosed.allCases, count: Soak.count(2, soak: 60)).joined()
                 for (number, state) in states.enumerated() {
-                    let peer = try await daemon.logIn(features: [WireConstants.joinFeature])
+                    let peer = try await daemon.logIn()
                     var further: WirePeer?
                     switch state {
                     case .pullInFlight:
@@ -234,7 +234,7 @@ import Testing
                                 )
                         )
                         guard case .ready(let ready) = await peer.next()?.body else { throw WirePeer.Unexpected(nil) }
-                        let other = try await daemon.logIn(features: [WireConstants.joinFeature])
+                        let other = try await daemon.logIn()
                         try await other.send(.join(try #require(ready.tickets.first)))
                         try await other.ready()
                         await other.halfClose()

@@ -36,16 +36,18 @@ final class Besieged: Sendable {
         try await .connect(port: self.port, from: source)
     }
 
-    func hello(_ token: String? = nil, features: [String] = [WireConstants.joinFeature]) -> Frame {
-        .hello(token: token ?? self.token, features: features, limits: FrameLimits(), agent: "test/1")
+    func hello(_ token: String? = nil) -> Frame {
+        .hello(
+            token: token ?? self.token,
+            features: [WireConstants.joinFeature],
+            limits: FrameLimits(),
+            agent: "test/1"
+        )
     }
 
-    func logIn(
-        from source: String = "127.0.0.1",
-        features: [String] = [WireConstants.joinFeature]
-    ) async throws -> WirePeer {
+    func logIn(from source: String = "127.0.0.1") async throws -> WirePeer {
         let peer = try await self.connect(from: source)
-        try await peer.send(self.hello(features: features))
+        try await peer.send(self.hello())
         let answer = await peer.next()
         guard case .welcome = answer?.body else { throw WirePeer.Unexpected(answer) }
         return peer
