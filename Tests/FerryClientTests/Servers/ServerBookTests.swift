@@ -159,7 +159,7 @@ import Testing
 
     /// Scripts log in at the same time: each one waits until it is its turn.
     @Test func manyChangesAtOnceAreAllMade() throws {
-        try self.withPath { path in
+        try self.withPath { (path) throws in
             let failures = Mutex(0)
             DispatchQueue.concurrentPerform(iterations: 16) { number in
                 do {
