@@ -160,10 +160,13 @@ import Testing
         #expect(try self.all(self.names(average: 16 << 10)).isEmpty)
         #expect(try self.all(self.names()).isEmpty)
         _ = try self.journal(written)
-        // The same bytes, written again.
-        let handle = try #require(FileHandle(forWritingAtPath: self.path))
-        try handle.write(contentsOf: self.content.prefix(1))
-        try handle.close()
+        // The same bytes, written again, until the kernel's clock has moved on: its tick is milliseconds.
+        let before = try SourceFile(local: self.path).info.changed
+        repeat {
+            let handle = try #require(FileHandle(forWritingAtPath: self.path))
+            try handle.write(contentsOf: self.content.prefix(1))
+            try handle.close()
+        } while try SourceFile(local: self.path).info.changed == before
         #expect(try self.all(self.names()).isEmpty)
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)).count < 100)
     }
