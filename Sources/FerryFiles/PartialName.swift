@@ -67,7 +67,7 @@ enum PartialName {
     private static let givesNames = unsafe access("/proc/self/fd", X_OK) == 0
 
     /// Makes a partial file without a name: nobody else can find it, so that nothing is to be locked, and nothing is left of it
-    /// when the process is killed. ext4 takes half a directory's entry for it, and a third less time (Docs/decisions/trees.md).
+    /// when the process is killed. its directory is changed once for it instead of three times (Docs/decisions/trees.md).
     ///
     /// - Returns: nil where the file system has no such files.
     static func openUnnamed(in directory: Int32, calls: SystemCalls) throws(Errno) -> Opened? {

@@ -43,7 +43,7 @@ extension SystemCalls {
         }
     }
 
-    /// Makes a file without a name.
+    /// open(2)'s flags for a file without a name.
     static let unnamedFile = ferry_o_tmpfile | UInt64(O_RDWR)
 
     /// Makes a file without a name on the file system of `directory`, which is gone with its descriptor unless it gets one;

@@ -53,7 +53,7 @@ package struct FrameLimits: Sendable, Equatable {
         header: Int = WireConstants.headerLimit,
         payload: Int = WireConstants.payloadLimit,
         blockWindow: Int = 4 << 20,
-        nameWindow: Int = 16_384
+        nameWindow: Int = 4096
     ) {
         self.header = header
         self.payload = payload
