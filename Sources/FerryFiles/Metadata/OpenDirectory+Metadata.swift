@@ -12,7 +12,7 @@ extension OpenDirectory {
     package func attributes(_ name: [UInt8], where isMeant: ([UInt8]) -> Bool) throws(FerryError) -> [ExtendedAttribute]
     {
         do throws(Errno) {
-            let (raw, string) = (self.descriptor.raw, CString.make(name))
+            let (raw, string) = try (self.descriptor.raw, Self.label(name))
             var attributes: [ExtendedAttribute] = []
             for label in try self.calls.attributeNames(raw, string) where isMeant(label) {
                 guard let value = try self.calls.attribute(raw, string, label) else { continue }
@@ -61,7 +61,7 @@ extension OpenDirectory {
     ) throws(FerryError) {
         var failure: FerryError?
         do throws(Errno) {
-            let writer = self.writer(CString.make(name), name)
+            let writer = try self.writer(Self.label(name), name)
             failure = try writer.write(metadata, now: now, modified: modified)
             failure = try writer.giveAway(metadata, now: now) ?? failure
         } catch {
@@ -99,6 +99,11 @@ extension OpenDirectory {
             failure = try writer.giveAway(metadata, now: now) ?? failure
         }
         if let failure { throw failure }
+    }
+
+    /// As ``entry(_:)``; the empty name is the directory itself.
+    private static func label(_ name: [UInt8]) throws(Errno) -> [CChar] {
+        name.isEmpty ? CString.none : try self.entry(name)
     }
 
     private func writer(_ string: [CChar], _ name: [UInt8]) -> MetadataWriter {

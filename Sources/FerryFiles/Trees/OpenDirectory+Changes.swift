@@ -8,7 +8,7 @@ extension OpenDirectory {
     /// - Throws: `permission`, `noSpace`, `invalidPath` for a name that the file system refuses, and other mapped errors.
     package func makeDirectory(_ name: [UInt8]) throws(FerryError) -> OpenDirectory? {
         do throws(Errno) {
-            try self.calls.mkdirat(self.descriptor.raw, CString.make(name), mode: 0o700)
+            try self.calls.mkdirat(self.descriptor.raw, Self.entry(name), mode: 0o700)
             return try self.openDirectory(name)
         } catch {
             if error.code == EEXIST { return nil }
@@ -37,7 +37,7 @@ extension OpenDirectory {
     /// - Throws: `permission` and other mapped errors.
     package func setMode(_ name: [UInt8], to mode: UInt32) throws(FerryError) {
         do throws(Errno) {
-            try self.calls.fchmodat(self.descriptor.raw, CString.make(name), to: mode)
+            try self.calls.fchmodat(self.descriptor.raw, Self.entry(name), to: mode)
         } catch {
             throw self.failure(error, "change the mode of", name)
         }
@@ -74,7 +74,7 @@ extension OpenDirectory {
         if let there = try self.info(name), let file = try directory.info(first), there.isSameFile(as: file) { return }
         do throws(FerryError) {
             try self.placing(name, "make the link") { hidden throws(Errno) in
-                try self.calls.linkat(directory.descriptor.raw, CString.make(first), self.descriptor.raw, hidden)
+                try self.calls.linkat(directory.descriptor.raw, Self.entry(first), self.descriptor.raw, hidden)
             }
         } catch  where (error.cause as? SystemError)?.number == EXDEV {
             throw FerryError(
@@ -97,7 +97,7 @@ extension OpenDirectory {
         do throws(Errno) {
             return try PartialFile(
                 self,
-                target: CString.make(name),
+                target: Self.entry(name),
                 description: Escaping.escape(self.path(of: name)),
                 owner: owner,
                 isKept: isKept,
@@ -113,7 +113,7 @@ extension OpenDirectory {
     /// - Throws: `notFound`, `notEmpty`, `permission` and other mapped errors.
     package func remove(_ name: [UInt8], isDirectory: Bool) throws(FerryError) {
         do throws(Errno) {
-            try self.calls.unlinkat(self.descriptor.raw, CString.make(name), isDirectory: isDirectory)
+            try self.calls.unlinkat(self.descriptor.raw, Self.entry(name), isDirectory: isDirectory)
         } catch {
             throw self.failure(error, "remove", name)
         }
@@ -133,10 +133,10 @@ extension OpenDirectory {
         _ make: (_ hidden: [CChar]) throws(Errno) -> Void
     ) throws(FerryError) {
         do throws(Errno) {
-            let hidden = PartialName.random()
+            let (hidden, target) = try (PartialName.random(), Self.entry(name))
             do throws(Errno) {
                 try make(hidden)
-                try self.calls.renameat(self.descriptor.raw, hidden, CString.make(name))
+                try self.calls.renameat(self.descriptor.raw, hidden, target)
             } catch {
                 try? self.calls.unlinkat(self.descriptor.raw, hidden)
                 throw error

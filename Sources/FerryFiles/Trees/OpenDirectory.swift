@@ -32,7 +32,7 @@ package final class OpenDirectory: Sendable {
     /// The status of what is called `name`, of a link itself; nil if there is nothing.
     /// - Throws: `permission` and other mapped errors.
     package func info(_ name: [UInt8]) throws(FerryError) -> FileInfo? {
-        do throws(Errno) { return try self.calls.info(self.descriptor.raw, CString.make(name)) } catch {
+        do throws(Errno) { return try self.calls.info(self.descriptor.raw, Self.entry(name)) } catch {
             if error.code == ENOENT { return nil }
             throw self.failure(error, "look up", name)
         }
@@ -100,7 +100,7 @@ package final class OpenDirectory: Sendable {
     /// What a symbolic link in it says.
     /// - Throws: `notFound` and other mapped errors.
     package func linkText(_ name: [UInt8]) throws(FerryError) -> [UInt8] {
-        do throws(Errno) { return try self.calls.readlinkat(self.descriptor.raw, CString.make(name)) } catch {
+        do throws(Errno) { return try self.calls.readlinkat(self.descriptor.raw, Self.entry(name)) } catch {
             throw self.failure(error, "read the link", name)
         }
     }
@@ -131,6 +131,17 @@ package final class OpenDirectory: Sendable {
         return OpenDirectory(opened, path: self.path(of: name), calls: self.calls)
     }
 
+    /// A name as calls take it: of something directly in this directory, whoever told it. Whoever takes names from a peer has
+    /// refused others before; but most calls would follow `../x` wherever it leads, so that they are not made for such a name.
+    /// - Throws: EINVAL for what is no name.
+    static func entry(_ name: [UInt8]) throws(Errno) -> [CChar] {
+        let isElsewhere = name.elementsEqual(".".utf8) || name.elementsEqual("..".utf8)
+        guard !name.isEmpty, !isElsewhere, !name.contains(0), !name.contains(UInt8(ascii: "/")) else {
+            throw Errno(EINVAL)
+        }
+        return CString.make(name)
+    }
+
     func reopened() throws(Errno) -> Descriptor {
         try self.calls.openat2(self.descriptor.raw, CString.dot, flags: UInt64(O_RDONLY) | ferry_o_directory)
     }
@@ -138,7 +149,7 @@ package final class OpenDirectory: Sendable {
     func open(_ name: [UInt8], flags: UInt64) throws(Errno) -> Descriptor {
         try self.calls.openat2(
             self.descriptor.raw,
-            CString.make(name),
+            Self.entry(name),
             flags: flags,
             resolve: .beneathWithoutLinks
         )
