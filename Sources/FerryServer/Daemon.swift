@@ -104,7 +104,8 @@ package struct Daemon: Service {
             executor: self.executor(services, identity, reloader, bound),
             pool: accounts,
             group: group,
-            logger: self.log
+            logger: self.log,
+            deadline: { TimeAmount(reloader.settings.timeouts.admin) }
         )
         for listener in bound { self.log.info("listening", metadata: ["address": "\(listener.text)"]) }
         self.manager.ready()
@@ -206,6 +207,7 @@ package struct Daemon: Service {
             tickets: Tickets(limit: self.settings.limits.connectionsPerTransfer),
             limits: self.settings.frameLimits,
             deadlines: self.settings.deadlines,
+            takeover: TimeAmount(self.settings.timeouts.takeover),
             agent: self.agent,
             log: self.log
         )

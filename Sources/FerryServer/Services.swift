@@ -3,6 +3,7 @@ package import FerryCatalog
 package import FerryTransport
 package import FerryWire
 package import Logging
+package import NIOCore
 package import NIOPosix
 import Synchronization
 
@@ -17,7 +18,7 @@ package final class Services: Sendable {
     let penalties: Penalties
     let budget: MemoryBudget
     let roots: ShareRoots
-    let claims = PushClaims()
+    let claims: PushClaims
     let tickets: Tickets
     let rates: UserRates
     private let closed = Atomic(0)
@@ -32,7 +33,7 @@ package final class Services: Sendable {
     /// Of new connections.
     var deadlines: ConnectionDeadlines { self.forNew.withLock { $0.deadlines } }
 
-    /// Parameters as the properties.
+    /// Parameters as the properties; `takeover` is the claims' silence.
     package init(
         catalog: Catalog,
         accounts: NIOThreadPool,
@@ -44,6 +45,7 @@ package final class Services: Sendable {
         tickets: Tickets,
         limits: FrameLimits,
         deadlines: ConnectionDeadlines,
+        takeover: TimeAmount = .seconds(5),
         agent: String,
         log: Logger
     ) {
@@ -54,6 +56,7 @@ package final class Services: Sendable {
         self.penalties = penalties
         self.budget = budget
         self.roots = roots
+        self.claims = PushClaims(silence: takeover)
         self.tickets = tickets
         self.rates = UserRates(catalog: catalog)
         self.forNew = Mutex((limits, deadlines))
@@ -78,6 +81,7 @@ package final class Services: Sendable {
         self.budget.setTotal(settings.limits.memory)
         self.tickets.setLimit(settings.limits.connectionsPerTransfer)
         self.roots.setReserve(UInt64(settings.limits.reserve))
+        self.claims.setSilence(TimeAmount(settings.timeouts.takeover))
         self.forNew.withLock { $0 = (settings.frameLimits, settings.deadlines) }
     }
 }

@@ -5,9 +5,6 @@ package import NIOPosix
 
 /// Takes admin commands on the unix socket in the state directory, from root and the daemon's own user only.
 package final class AdminListener: Sendable {
-    /// Seconds that a peer has for its request, and again for taking the response.
-    package static let deadline = TimeAmount.seconds(10)
-
     private let channel: any Channel
     private let path: String
 
@@ -25,7 +22,7 @@ package final class AdminListener: Sendable {
     ///   - group: The event loops.
     ///   - logger: Gets the audit lines, and refused peers.
     ///   - trusted: User ids that may administrate; by default root, this process's user and the directory's owner.
-    ///   - deadline: See ``deadline``.
+    ///   - deadline: What a peer that connects now has for its request, and again for taking the response.
     /// - Returns: The listener, ready.
     /// - Throws: `.configuration` if the socket's path is too long for a socket, else what the system says.
     package static func start(
@@ -35,7 +32,7 @@ package final class AdminListener: Sendable {
         group: any EventLoopGroup,
         logger: Logger,
         trusted: Set<UInt32>? = nil,
-        deadline: TimeAmount = AdminListener.deadline
+        deadline: @escaping @Sendable () -> TimeAmount
     ) async throws -> AdminListener {
         let path = state.paths.adminSocket
         try self.checkLength(path)

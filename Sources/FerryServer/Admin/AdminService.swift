@@ -9,7 +9,8 @@ struct AdminService: Sendable {
     let pool: NIOThreadPool
     let logger: Logger
     let trusted: Set<UInt32>
-    let deadline: TimeAmount
+    /// For a peer that connects now.
+    let deadline: @Sendable () -> TimeAmount
 
     /// Sets up a connection once the kernel said who the peer is.
     func initialize(_ channel: any Channel) -> EventLoopFuture<Void> {
@@ -70,12 +71,14 @@ final class AdminConnection: ChannelInboundHandler {
 
     private let service: AdminService
     private let peer: LocalSystem.PeerCredentials
+    private let patience: TimeAmount
     private var hasRequest = false
     private var deadline: Scheduled<Void>?
 
     init(service: AdminService, peer: LocalSystem.PeerCredentials) {
         self.service = service
         self.peer = peer
+        self.patience = service.deadline()
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.startDeadline(context) }
@@ -115,6 +118,6 @@ final class AdminConnection: ChannelInboundHandler {
     private func startDeadline(_ context: ChannelHandlerContext) {
         self.deadline?.cancel()
         let channel = context.channel
-        self.deadline = context.eventLoop.scheduleTask(in: self.service.deadline) { channel.close(promise: nil) }
+        self.deadline = context.eventLoop.scheduleTask(in: self.patience) { channel.close(promise: nil) }
     }
 }

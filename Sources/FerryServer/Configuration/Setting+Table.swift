@@ -93,6 +93,24 @@ extension Setting {
             "Silence after which the daemon says within a request that it lives."
         ),
         .duration(
+            "timeouts.discard",
+            \.timeouts.discard,
+            .milliseconds(100) ... .seconds(300),
+            "What a peer that was told of an error which ends its connection gets to read that and to close."
+        ),
+        .duration(
+            "timeouts.takeover",
+            \.timeouts.takeover,
+            .seconds(2) ... .seconds(60),
+            "Silence of the link of a push, down to its machine's kernel, after which another push of the same user gets its name; that one waits 3 s longer at most."
+        ),
+        .duration(
+            "timeouts.admin",
+            \.timeouts.admin,
+            .milliseconds(100) ... .seconds(300),
+            "What a program on the admin socket gets for its request, and again for taking the answer."
+        ),
+        .duration(
             "partials.age",
             \.partials.age,
             .seconds(1) ... .seconds(3650 * 86_400),

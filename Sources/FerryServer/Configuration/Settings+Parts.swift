@@ -1,6 +1,6 @@
-import FerryTransport
+package import FerryTransport
 import FerryWire
-import NIOCore
+package import NIOCore
 
 /// Settings as the parts of the daemon take them.
 extension Settings {
@@ -15,19 +15,21 @@ extension Settings {
     var firstPenalty: TimeAmount { TimeAmount(self.penalties.first) }
 
     /// Below the handshake's deadline, or a refusal would never be told.
-    var longestPenalty: TimeAmount {
+    package var longestPenalty: TimeAmount {
         min(TimeAmount(self.penalties.maximum), TimeAmount(self.timeouts.handshake) - .seconds(1))
     }
 
     var frameLimits: FrameLimits { FrameLimits(blockWindow: self.limits.window) }
 
-    var deadlines: ConnectionDeadlines {
+    /// How long a connection waits for its peer.
+    package var deadlines: ConnectionDeadlines {
         ConnectionDeadlines(
             handshake: TimeAmount(self.timeouts.handshake),
             idle: TimeAmount(self.timeouts.idle),
             transfer: TimeAmount(self.timeouts.transfer),
             progress: TimeAmount(self.timeouts.progress),
-            keepAlive: TimeAmount(self.timeouts.keepAlive)
+            keepAlive: TimeAmount(self.timeouts.keepAlive),
+            discard: TimeAmount(self.timeouts.discard)
         )
     }
 }

@@ -56,6 +56,9 @@ package struct Settings: Sendable, Equatable {
         package var progress = Duration.seconds(3600)
         package var shutdown = Duration.seconds(20)
         package var keepAlive = Duration.seconds(15)
+        package var discard = Duration.seconds(10)
+        package var takeover = Duration.seconds(5)
+        package var admin = Duration.seconds(10)
     }
 
     /// What transfers that were cut leave behind.

@@ -94,11 +94,11 @@ package final class Session: FrameReceiver {
                 return !state.isInDoubt && !state.machine.isClosed
             }
             guard isNews else { return }
-            self.connection.isReachable(silence: PushClaims.silence, within: PushClaims.patience).whenSuccess {
-                isReachable in
+            let (silence, patience) = (self.services.claims.silence, self.services.claims.patience)
+            self.connection.isReachable(silence: silence, within: patience).whenSuccess { isReachable in
                 self.state.withLock { $0.isInDoubt = false }
                 guard !isReachable else { return }
-                let seconds = PushClaims.silence.nanoseconds / 1_000_000_000
+                let seconds = silence.nanoseconds / 1_000_000_000
                 self.fail(
                     FerryError(.timeout, "the link was dead for \(seconds) s, and another push wants the same name")
                 )

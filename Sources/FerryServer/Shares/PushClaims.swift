@@ -6,11 +6,8 @@ import Synchronization
 
 /// The names that are being pushed to: one push at a time has each.
 final class PushClaims: Sendable {
-    /// How long a push waits for a name that another one of the same user has: for ``silence`` to begin and to pass, and
-    /// for that push to write down what it keeps.
-    static let patience = TimeAmount.seconds(8)
-    /// A push that has a name that its user wants for another one ends once its peer could not be reached for so long.
-    static let silence = TimeAmount.seconds(5)
+    /// What ``patience`` has beyond the silence: for that to begin, and for the push to write down what it keeps.
+    private static let grace = TimeAmount.seconds(3)
 
     /// A name in a share.
     fileprivate struct Target: Hashable, Sendable {
@@ -21,9 +18,22 @@ final class PushClaims: Sendable {
     private struct State {
         var holders: [Target: ShareAccess] = [:]
         var waiting: [ObjectIdentifier: (target: Target, session: Session)] = [:]
+        var silence: TimeAmount
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+
+    /// - Parameter silence: see ``silence``.
+    init(silence: TimeAmount) { self.state = Mutex(State(silence: silence)) }
+
+    /// A push that has a name that its user wants for another one ends once its peer could not be reached for so long.
+    var silence: TimeAmount { self.state.withLock { $0.silence } }
+
+    /// How long a push waits for a name that another one of the same user has.
+    var patience: TimeAmount { self.silence + Self.grace }
+
+    /// Changes it for what begins to wait from now on.
+    func setSilence(_ silence: TimeAmount) { self.state.withLock { $0.silence = silence } }
 
     /// Claims a name for a push.
     ///

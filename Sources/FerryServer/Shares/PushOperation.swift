@@ -70,8 +70,9 @@ final class PushOperation: FrameOperation {
         let mayWait = self.deadline.map { .now() < $0 } ?? true
         let claim = try self.access.services.claims.claim(location, for: self.access, mayWait: mayWait)
         if claim == nil, self.deadline == nil {
-            self.deadline = .now() + PushClaims.patience
-            self.access.session.wake(in: PushClaims.patience)
+            let patience = self.access.services.claims.patience
+            self.deadline = .now() + patience
+            self.access.session.wake(in: patience)
         }
         return claim
     }

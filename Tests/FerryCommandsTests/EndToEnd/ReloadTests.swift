@@ -35,6 +35,19 @@ import Testing
         }
     }
 
+    @Test func theLevelOfTheLogIsAnotherAtOnce() async throws {
+        try await TestDaemon.with { daemon in
+            try daemon.write(Data("x".utf8), to: "file")
+            for level in ["warning", "info"] {
+                try daemon.configure("log:\n  level: \(level)\n")
+                #expect(try await daemon.ferryd("reload").status == 0)
+                #expect(try await daemon.ferry("push", "file", "nas:inbox/\(level)").status == 0)
+            }
+            let text = try await daemon.log.text(matching: "info push [^\\n]*inbox/info")
+            #expect(!text.contains("inbox/warning"))
+        }
+    }
+
     @Test func aBadFileChangesNothing() async throws {
         try await TestDaemon.with { daemon in
             try daemon.configure("limits:\n  reserve: 1KiB\n  conections: 3\n")

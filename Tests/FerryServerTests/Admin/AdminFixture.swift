@@ -58,7 +58,7 @@ final class AdminFixture: Sendable {
             group: MultiThreadedEventLoopGroup.singleton,
             logger: Logger(label: "test", factory: { _ in log }),
             trusted: trusted,
-            deadline: deadline
+            deadline: { deadline }
         )
         let result: Result<Value, any Error>
         do { result = .success(try await body()) } catch { result = .failure(error) }

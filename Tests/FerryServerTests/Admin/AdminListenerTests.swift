@@ -126,7 +126,8 @@ import Testing
                 executor: fixture.executor,
                 pool: pool,
                 group: MultiThreadedEventLoopGroup.singleton,
-                logger: .init(label: "test", factory: { _ in fixture.log })
+                logger: .init(label: "test", factory: { _ in fixture.log }),
+                deadline: { .minutes(5) }
             )
         }
         #expect(error?.code == .configuration)

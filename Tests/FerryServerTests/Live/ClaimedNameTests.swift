@@ -52,6 +52,20 @@ import Testing
         }
     }
 
+    @Test func theTimeIsTheSettings() async throws {
+        try await LiveDaemon.run {
+            $0.timeouts.takeover = .seconds(2)
+        } _: { daemon in
+            let lost = try await self.begin(daemon)
+            try await lost.vanish()
+            let client = try await RawClient.logIn(daemon)
+            #expect(try await client.push(Self.bytes, to: "inbox/file") == 1)
+            _ = await daemon.log.line(with: "push failed", "the link was dead for 2 s")
+            await client.close()
+            await lost.close()
+        }
+    }
+
     @Test func aPushThatIsOnlySlowIsLeftAlone() async throws {
         try await LiveDaemon.run { daemon in
             let (slow, client) = (try await self.begin(daemon), try await RawClient.logIn(daemon))
