@@ -52,7 +52,12 @@ extension SystemCalls {
     func availableBytes(_ descriptor: Int32) throws(Errno) -> UInt64 {
         var status = statvfs()
         // SAFETY: the kernel fills the struct that lives through the call.
-        _ = try self.attempt(.fstatvfs, descriptor) { _ in unsafe Self.result(fstatvfs(descriptor, &status)) }
+        let limit = try self.attempt(.fstatvfs, descriptor, count: .max) { count in
+            let result = unsafe Self.result(fstatvfs(descriptor, &status))
+            return result < 0 ? result : count
+        }
+        // Only tests have another limit.
+        if limit < .max { return UInt64(limit) }
         let (bytes, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
         return overflow ? .max : bytes
     }

@@ -20,7 +20,7 @@ package struct SystemCalls: Sendable {
         case proceed
         /// Do not make the call; fail with this errno.
         case fail(Int32)
-        /// For pread and pwrite: make the call with at most this many bytes.
+        /// For pread and pwrite: make the call with at most this many bytes. For fstatvfs: so many are free.
         case short(Int)
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 /// A disk that is full, as the real programs meet it; ReceiverFaultTests has what injection can show.
@@ -48,6 +49,41 @@ struct SmallDiskTests {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
             try await self.expectFull(1, "ferry pull --compress off nas:inbox/file disk/copy", daemon, at: path)
         }
+    }
+
+    /// The reserve is reached in the middle of a stream: the rest of the disk stays free, and what has come is not lost.
+    @Test func aStreamThatReachesTheReserve() async throws {
+        let (disk, reserve, stream) = (64, 32, 48)
+        try await TestDaemon.with { daemon in
+            try daemon.configure("limits:\n  reserve: \(reserve)MiB\n")
+            #expect(try await daemon.ferryd("reload").status == 0)
+            try await SmallDisk.with(mebibytes: disk, at: daemon.share) { _ in
+                let data = TestDaemon.noise(stream << 20, seed: 9)
+                try daemon.write(data, to: "file")
+                let command = "cat file | ferry push --compress off - nas:inbox/copy"
+                let full = try await daemon.shell(command)
+                #expect(full.status == 6, "\(full.errors)")
+                #expect(full.errors.contains("and \(reserve << 20) are kept in reserve"), "\(full.errors)")
+                let left = try daemon.names(in: daemon.share)
+                #expect(left.count == 1 && left.allSatisfy { $0.hasPrefix(".ferry-part.") }, "\(left)")
+                // It is looked at after every 8 MiB.
+                #expect(try Self.free(daemon.share) >= (reserve - 9) << 20)
+                try daemon.configure("limits:\n  reserve: 0\n")
+                #expect(try await daemon.ferryd("reload").status == 0)
+                let again = try await daemon.shell(command + " --json")
+                #expect(again.status == 0, "\(again.errors)")
+                let wire = try #require(try again.events().compactMap { $0["wireBytes"] as? Int }.last)
+                #expect(wire <= (stream - (disk - reserve) + 9) << 20)
+                #expect(try daemon.shared("copy") == data)
+                #expect(try daemon.names(in: daemon.share) == ["copy"])
+            }
+        }
+    }
+
+    private static func free(_ path: String) throws -> Int {
+        var status = statvfs()
+        try #require(statvfs(path, &status) == 0)
+        return Int(status.f_bavail) * Int(status.f_frsize)
     }
 
     /// What has a size is refused before anything of it travels.

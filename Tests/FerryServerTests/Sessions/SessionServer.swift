@@ -30,11 +30,13 @@ final class SessionServer {
     /// - Parameters:
     ///   - memory: of all transfers, in bytes; enough for one.
     ///   - calls: how the share's file system answers.
+    ///   - reserve: bytes that pushes leave free there.
     ///   - beforeLookUp: called before each look at a login.
     /// - Throws: what a server may fail with.
     init(
         memory: Int = 13 << 20,
         calls: SystemCalls = .real,
+        reserve: UInt64 = 0,
         beforeLookUp: @escaping @Sendable () -> Void = {}
     ) async throws {
         self.directory = try TemporaryDirectory()
@@ -57,7 +59,7 @@ final class SessionServer {
             sessions: self.sessions,
             penalties: Penalties(first: .zero, most: .zero),
             budget: MemoryBudget(total: memory),
-            roots: ShareRoots(reserve: 0, calls: calls),
+            roots: ShareRoots(reserve: reserve, calls: calls),
             tickets: Tickets(limit: 16),
             limits: FrameLimits(),
             deadlines: ConnectionDeadlines(),

@@ -55,7 +55,7 @@ final class FaultScript: Sendable {
     }
 
     private static func faulty(_ name: SystemCalls.Name, _ state: inout State) -> SystemCalls.Verdict {
-        if let length = state.shortened { return .short(length) }
+        if let length = state.shortened { return [.pread, .pwrite].contains(name) ? .short(length) : .proceed }
         guard let fault = state.fault else { return .proceed }
         if state.isHit, fault.kind == .onward { return .fail(fault.errno) }
         guard name == fault.name else { return .proceed }

@@ -46,8 +46,12 @@ struct PlainTransfers: Sendable {
     }
 
     /// Pushes the local file `source`.
-    static func push(_ source: String, to path: String, _ connection: ClientConnection) async throws -> TransferSummary
-    {
+    static func push(
+        _ source: String,
+        to path: String,
+        _ connection: ClientConnection,
+        onProgress: (@Sendable (TransferSummary) -> Void)? = nil
+    ) async throws -> TransferSummary {
         let source = try SourceFile(local: source)
         var options = PushRequest.Options()
         options.makeParents = true
@@ -59,7 +63,7 @@ struct PlainTransfers: Sendable {
             metadata: WireMetadata(source.info),
             options: options,
             limits: try connection.peerLimits(),
-            onProgress: nil
+            onProgress: onProgress
         )
         return try await connection.perform(request)
     }
