@@ -284,7 +284,9 @@ package final class Session: FrameReceiver {
             "the daemon does not accept this login",
             remedy: "ask its administrator for a new login link (ferryd token add)"
         )
-        self.connection.channel.eventLoop.scheduleTask(in: delay) { self.fail(error) }
+        // Who hangs up meanwhile leaves nothing: else whoever guesses and hangs up, over and over, would fill the memory.
+        let task = self.connection.channel.eventLoop.scheduleTask(in: delay) { [weak self] in self?.fail(error) }
+        self.connection.channel.closeFuture.whenComplete { _ in task.cancel() }
     }
 
     // MARK: Requests

@@ -321,11 +321,15 @@ import Testing
                 let peer = try await daemon.logIn()
                 try await peer.send(WirePeer.push("inbox/alive", size: 0))
                 try await peer.ready()
+                try daemon.forgetPeak()
+                let before = try daemon.peak()
                 let beat = Array(try Frame.keepAlive.encoded().readableBytesView)
                 let many = [UInt8](Array(repeatElement(beat, count: 10_000)).joined())
                 for _ in 0..<Soak.count(20, soak: 2000) { try await peer.send(bytes: many) }
                 try await peer.send([WireChunk]().end)
                 try await peer.finished()
+                let most = try daemon.peak() - before
+                #expect(most <= 16 << 20, "\(most >> 10) KiB more at the peak")
                 await peer.close()
             }
         }
@@ -337,6 +341,8 @@ import Testing
         try #require(bomb.count <= WireConstants.payloadLimit)
         try await Besieged.with { daemon in
             try await daemon.withstand {
+                try daemon.forgetPeak()
+                let before = try daemon.peak()
                 let chunk = WireChunk([UInt8](repeating: 7, count: 1 << 20))
                 for _ in 0..<Self.count {
                     let peer = try await daemon.logIn()
@@ -349,6 +355,9 @@ import Testing
                     await peer.close()
                 }
                 #expect(try daemon.shares("bomb") == false)
+                // What it says, and not what it is.
+                let most = try daemon.peak() - before
+                #expect(most <= 16 << 20, "\(most >> 10) KiB more at the peak")
             }
         }
     }

@@ -38,6 +38,76 @@ import Testing
         }
     }
 
+    /// Connections that do nothing, of each kind: silent from the start, with TLS or without, logged in, and served before.
+    private static func idle(_ count: Int, _ daemon: Besieged) async throws -> [WirePeer] {
+        var peers: [WirePeer] = []
+        for number in 0..<count {
+            switch number % 4 {
+            case 0: peers.append(try await daemon.connect())
+            case 1: peers.append(try await .connect(port: daemon.daemon.port))
+            case 2: peers.append(try await daemon.logIn())
+            default:
+                let peer = try await daemon.logIn()
+                try await peer.send(.list(path: Data("inbox".utf8)))
+                try await peer.finishedList()
+                peers.append(peer)
+            }
+        }
+        return peers
+    }
+
+    /// What the daemon lets a push have in flight: bytes of blocks that it has taken and gives no credit for.
+    private static func withheld(_ daemon: Besieged) async throws -> Int {
+        let peer = try await daemon.logIn()
+        let chunks = WireChunk.cut(Array(TestDaemon.noise(3 << 20)))
+        try await peer.send(WirePeer.push("inbox/measured", size: nil))
+        try await peer.ready()
+        try await peer.send(chunks.names)
+        _ = try await peer.wants()
+        for chunk in chunks { try await peer.send(chunk.block()) }
+        // What answers this comes after the credit for all before it.
+        let last = WireChunk([1, 2, 3])
+        try await peer.send([last].names)
+        var credit = 0
+        while case .credit(let more) = await peer.next()?.body { credit += Int(more.bytes) }
+        try await peer.send(last.block(), (chunks + [last]).end)
+        try await peer.finished()
+        await peer.close()
+        return (3 << 20) - credit
+    }
+
+    /// The least of the processor's time, in ticks, that a push of 48 MiB and a pull of the same cost the daemon: what
+    /// else the machine does makes single ones dearer, and none cheaper.
+    private static func cost(_ daemon: Besieged) async throws -> Int {
+        var least = Int.max
+        for _ in 0..<3 {
+            let before = try daemon.processorTime()
+            for command in [["push", "large", "nas:inbox/large"], ["pull", "nas:inbox/large", "copy"]] {
+                try? FileManager.default.removeItem(atPath: daemon.daemon.here + "/copy")
+                if command[0] == "push" { try? FileManager.default.removeItem(atPath: daemon.daemon.share + "/large") }
+                let outcome = try await daemon.daemon.run("ferry", command + ["-q", "--compress", "off"])
+                #expect(outcome.status == 0, "\(outcome.errors)")
+            }
+            least = min(least, try daemon.processorTime() - before)
+        }
+        return least
+    }
+
+    /// A transfer's speed is what it may have in flight, and what its bytes cost the daemon: a crowd that does nothing changes
+    /// the first by nothing, and the second by little.
+    @Test func aTransferKeepsItsSpeedInACrowdThatDoesNothing() async throws {
+        OpenFiles.allowMany()
+        try await Besieged.with(Self.roomy.merging(["FERRY_TIMEOUTS_HANDSHAKE": "300s"]) { $1 }) { daemon in
+            try daemon.daemon.write(TestDaemon.noise(48 << 20), to: "large")
+            let (alone, window) = (try await Self.cost(daemon), try await Self.withheld(daemon))
+            let crowd = try await Self.idle(1000, daemon)
+            #expect(try await Self.withheld(daemon) == window)
+            let among = try await Self.cost(daemon)
+            #expect(among <= 2 * alone, "\(among) ticks, alone: \(alone)")
+            for peer in crowd { await peer.close() }
+        }
+    }
+
     /// The budget is what all their transfers together hold, and what each connection reads into comes on top.
     @Test func manyPushersStayWithinTheBudget() async throws {
         let (count, budget) = (64, 64 << 20)
@@ -63,6 +133,60 @@ import Testing
                 #expect(most <= budget + count << 18, "\(most >> 10) KiB more at the peak")
                 let last = try daemon.daemon.shared("\(count - 1)")
                 #expect(last == TestDaemon.noise(size, seed: UInt64(count - 1)))
+            }
+        }
+    }
+
+    /// Real clients that push, pull, move trees both ways and list, all at once: each gets what it asked for, and what they
+    /// hold together is the budget, and what each connection reads into.
+    @Test func aMixedCrowdStaysWithinTheBudget() async throws {
+        let (count, budget) = (64, 64 << 20)
+        let size = Soak.count(6 << 20, soak: 24 << 20)
+        try await Besieged.with(Self.roomy.merging(["FERRY_LIMITS_MEMORY": "64MiB"]) { $1 }) { daemon in
+            let (here, share) = (daemon.daemon.here, daemon.daemon.share)
+            let large = TestDaemon.noise(size)
+            try large.write(to: URL(fileURLWithPath: here + "/large"))
+            try large.write(to: URL(fileURLWithPath: share + "/large"))
+            for place in [here, share] {
+                try FileManager.default.createDirectory(atPath: place + "/tree", withIntermediateDirectories: true)
+                for number in 0..<16 {
+                    let part = TestDaemon.noise(size / 16, seed: UInt64(number))
+                    try part.write(to: URL(fileURLWithPath: "\(place)/tree/\(number)"))
+                }
+            }
+            try await daemon.withstand {
+                try daemon.forgetPeak()
+                let before = try daemon.peak()
+                try await withThrowingTaskGroup { group in
+                    for number in 0..<count {
+                        let command =
+                            switch number % 5 {
+                            case 0: "push -q --compress off large nas:inbox/pushed-\(number)"
+                            case 1: "pull -q --compress off nas:inbox/large pulled-\(number)"
+                            case 2: "push -r -q --compress off tree nas:inbox/tree-\(number)"
+                            case 3: "pull -r -q --compress off nas:inbox/tree tree-\(number)"
+                            default: "ls nas:inbox/tree"
+                            }
+                        group.addTask {
+                            let words = command.split(separator: " ").map(String.init)
+                            let outcome = try await daemon.daemon.run("ferry", words)
+                            #expect(outcome.status == 0, "\(command): \(outcome.errors)")
+                            if words[0] == "ls" { #expect(outcome.text.split(separator: "\n").count == 16) }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                let most = try daemon.peak() - before
+                #expect(most <= budget + count << 18, "\(most >> 10) KiB more at the peak")
+                for number in 0..<count {
+                    switch number % 5 {
+                    case 0: #expect(try daemon.daemon.shared("pushed-\(number)") == large)
+                    case 1: #expect(try daemon.daemon.read("pulled-\(number)") == large)
+                    case 2: #expect(try TreeFixture.differences(here + "/tree", "\(share)/tree-\(number)") == "")
+                    case 3: #expect(try TreeFixture.differences(share + "/tree", "\(here)/tree-\(number)") == "")
+                    default: break
+                    }
+                }
             }
         }
     }
@@ -113,6 +237,12 @@ import Testing
                 }
                 try await daemon.logIn().close()
                 for peer in guessers { await peer.close() }
+                // Nor do those that hang up before it is over leave anything behind.
+                for _ in 0..<Soak.count(200, soak: 5000) {
+                    let peer = try await daemon.connect(from: "127.0.0.10")
+                    await peer.sendInVain(Array(try daemon.hello("guess").encoded().readableBytesView))
+                    await peer.close()
+                }
             }
         }
     }

@@ -19,8 +19,8 @@ final class LyingDaemon: Sendable {
     /// Everything of the test lies in here; `ferry` runs in `here`.
     let directory: String
     let here: String
-    /// KiB of memory that the client may have, its threads' stacks included.
-    private static let memory = 512 << 10
+    /// KiB of memory that the client may have, its threads' stacks included: twice what a push and a pull of 50 MB need.
+    private static let memory = 192 << 10
 
     /// Runs `body` with the client logged in to a liar as `nas`.
     ///

@@ -91,6 +91,16 @@ extension WirePeer {
         throw Unexpected(nil)
     }
 
+    /// Passes over a listing.
+    func finishedList() async throws {
+        while let frame = await self.next() {
+            if case .entries = frame.body { continue }
+            guard case .finished = frame.body else { throw Unexpected(frame) }
+            return
+        }
+        throw Unexpected(nil)
+    }
+
     /// A whole push, of a file whose chunks differ.
     func push(_ bytes: [UInt8], to path: String) async throws {
         let chunks = WireChunk.cut(bytes)
