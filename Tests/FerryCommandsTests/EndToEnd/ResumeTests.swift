@@ -1,3 +1,4 @@
+import FerryTestKit
 import Foundation
 import Glibc
 import Testing
@@ -34,6 +35,33 @@ import Testing
             #expect(copy == data)
             let left = try daemon.names(in: direction == "push" ? daemon.share : daemon.here)
             #expect(!left.contains { $0.hasPrefix(".ferry-part.") })
+        }
+    }
+
+    /// The link drops by the clock, and the file takes several times as long: what never advanced would never arrive.
+    @Test(arguments: ["push", "pull"]) func aLinkThatDropsEveryTwoSecondsAdvances(_ direction: String) async throws {
+        try await TestDaemon.with { daemon in
+            // At 2 MiB/s.
+            let data = TestDaemon.noise(Soak.count(9 << 20, soak: 64 << 20))
+            let (here, share) = (daemon.here, daemon.share)
+            let (source, target) = direction == "push" ? (here, share) : (share, here)
+            try data.write(to: URL(fileURLWithPath: source + "/file"))
+            let relay = try DroppingRelay(to: daemon.port, every: 2_000_000)
+            try await daemon.logIn("far", port: relay.port)
+            let operands = direction == "push" ? ["file", "far:inbox/copy"] : ["far:inbox/file", "copy"]
+            let command = [direction, "--json", "--compress", "off", "--limit-rate", "2M"] + operands
+            var runs = 0
+            var last = try await daemon.run("ferry", command)
+            while last.status != 0 {
+                runs += 1
+                try #require(runs < Soak.count(40, soak: 200), "it does not advance: \(last.errors)")
+                last = try await daemon.run("ferry", command)
+            }
+            relay.end()
+            #expect(runs >= Soak.count(1, soak: 8) && relay.drops >= runs, "the link did not drop")
+            #expect(try self.saved(last) > 0)
+            #expect(try Data(contentsOf: URL(fileURLWithPath: target + "/copy")) == data)
+            #expect(try daemon.names(in: target).filter { $0.hasPrefix(".ferry-part.") } == [])
         }
     }
 

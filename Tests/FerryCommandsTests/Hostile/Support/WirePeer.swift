@@ -2,6 +2,7 @@ import FerryErrors
 import FerryWire
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Testing
 
 /// One end of a connection that says what it is told to, legal or not: against a real daemon, or in the place of one.
@@ -68,6 +69,22 @@ final class WirePeer: Sendable {
 
     /// Ends this side's direction only.
     func halfClose() async { try? await self.channel.close(mode: .output) }
+
+    /// The same beneath TLS, without the word that TLS has for it: as if somebody in between had ended it.
+    func halfCloseBare() async throws {
+        let channel = self.channel
+        try await channel.eventLoop.flatSubmit {
+            let ended = channel.eventLoop.makePromise(of: Void.self)
+            do {
+                let tls = try channel.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+                tls.close(mode: .output, promise: ended)
+            } catch {
+                ended.fail(error)
+            }
+            return ended.futureResult
+        }
+        .get()
+    }
 
     func close() async { try? await self.channel.close() }
 
