@@ -76,7 +76,7 @@ import Testing
     private var top: ([UInt8], UInt32, String) { self.thing("", Self.directory) }
 
     @Test(arguments: [
-        "..", ".", "", "a/b", "/etc/passwd", "../outside", "nul\0byte", ".ferry-part.x",
+        "..", ".", "", "a/b", "/nowhere/x", "../outside", "nul\0byte", ".ferry-part.x",
         String(repeating: "n", count: 256),
     ])
     func aNameThatLeadsElsewhereIsRefused(_ name: String) throws {
@@ -134,7 +134,7 @@ import Testing
 
     @Test func hardLinksLeadNowhereElse() throws {
         for first in [
-            "../outside/secret", "/etc/passwd", "a/../../outside/secret", "through/secret", ".ferry-part.x", "",
+            "../outside/secret", "/nowhere/x", "a/../../outside/secret", "through/secret", ".ferry-part.x", "",
         ] {
             let scratch = try TreeScratch()
             try scratch.write("outside/secret", "secret")
