@@ -71,6 +71,7 @@ let package = Package(
             dependencies: ["CISAL", "CDeflate", "CChunking", "FerryErrors", crypto],
             swiftSettings: strict
         ),
+        .target(name: "FerryObjects", dependencies: ["FerryErrors", "FerryChunking"], swiftSettings: strict),
         // Floor 3.
         .target(
             name: "FerryProtocol",
@@ -143,6 +144,11 @@ let package = Package(
         .testTarget(
             name: "FerryWireTests",
             dependencies: ["FerryTestKit", "FerryErrors", "FerryWire", nio],
+            swiftSettings: house
+        ),
+        .testTarget(
+            name: "FerryObjectsTests",
+            dependencies: ["FerryTestKit", "FerryErrors", "FerryChunking", "FerryObjects"],
             swiftSettings: house
         ),
         .testTarget(
