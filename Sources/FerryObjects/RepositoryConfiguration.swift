@@ -1,3 +1,4 @@
+import FerryChunking
 package import FerryErrors
 
 /// What a repository is, in its file `config`. Docs/format.md, "Configuration".
