@@ -80,8 +80,24 @@ let package = Package(
         ),
         .target(name: "FerryFiles", dependencies: ["CLinux", "FerryErrors", "FerryChunking"], swiftSettings: strict),
         // Floor 4.
-        .target(name: "FerryCatalog", dependencies: ["FerryErrors", grdb, crypto], swiftSettings: house),
+        .target(
+            name: "FerryStorage",
+            dependencies: ["FerryErrors", "FerryChunking", "FerryFiles"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "FerryCatalog",
+            dependencies: ["FerryErrors", "FerryChunking", "FerryObjects", grdb, crypto],
+            swiftSettings: house
+        ),
         // Floor 5.
+        .target(
+            name: "FerryRepository",
+            dependencies: [
+                "FerryErrors", "FerryChunking", "FerryObjects", "FerryFiles", "FerryStorage", "FerryCatalog",
+            ],
+            swiftSettings: strict
+        ),
         .target(
             name: "FerryTransfer",
             dependencies: ["FerryErrors", "FerryWire", "FerryChunking", "FerryProtocol", "FerryFiles", nio],
@@ -170,6 +186,14 @@ let package = Package(
         .testTarget(
             name: "FerryCatalogTests",
             dependencies: ["FerryErrors", "FerryCatalog", crypto],
+            swiftSettings: house
+        ),
+        .testTarget(
+            name: "FerryRepositoryTests",
+            dependencies: [
+                "FerryTestKit", "FerryErrors", "FerryChunking", "FerryObjects", "FerryFiles", "FerryStorage",
+                "FerryCatalog", "FerryRepository",
+            ],
             swiftSettings: house
         ),
         .testTarget(

@@ -98,7 +98,7 @@ package final class Catalog: Sendable {
         do { return try self.pool.write(body) } catch { throw Self.translate(error, "write the catalog") }
     }
 
-    private static func translate(_ error: any Error, _ action: String) -> FerryError {
+    static func translate(_ error: any Error, _ action: String) -> FerryError {
         if let error = error as? FerryError { return error }
         guard let error = error as? DatabaseError else {
             return FerryError(.internalError, "cannot \(action): \(error)", cause: error)

@@ -48,6 +48,11 @@ extension SystemCalls {
         _ = try self.attempt(.fsync, descriptor) { _ in Self.result(Glibc.fsync(descriptor)) }
     }
 
+    /// As ``fsync(_:)``, without the times of the file; tests see it under that name.
+    func fdatasync(_ descriptor: Int32) throws(Errno) {
+        _ = try self.attempt(.fsync, descriptor) { _ in Self.result(Glibc.fdatasync(descriptor)) }
+    }
+
     /// Bytes that this process may still write to the descriptor's file system.
     func availableBytes(_ descriptor: Int32) throws(Errno) -> UInt64 {
         var status = statvfs()

@@ -84,6 +84,14 @@ extension SystemCalls {
         }
     }
 
+    /// Renames from one directory to another of the same file system, over whatever file has the new name.
+    func renameat(_ from: Int32, _ old: [CChar], to directory: Int32, _ new: [CChar]) throws(Errno) {
+        // SAFETY: both arrays end with NUL.
+        _ = try self.attempt(.renameat, directory) { _ in
+            unsafe Self.result(Glibc.renameat(from, old, directory, new))
+        }
+    }
+
     /// Removes a file or a link, or with `isDirectory` an empty directory.
     func unlinkat(_ directory: Int32, _ name: [CChar], isDirectory: Bool = false) throws(Errno) {
         // SAFETY: the array ends with NUL.

@@ -7,7 +7,8 @@ package struct BlockHeader: Equatable, Sendable {
     package static let length = 40
     /// Chunks in one block.
     package static let maximumCount = 1024
-    private static let magic = Array("FBlk".utf8)
+    /// How it begins.
+    package static let magic = Array("FBlk".utf8)
 
     /// A chunk or a node in the block.
     package struct Part: Equatable, Sendable {

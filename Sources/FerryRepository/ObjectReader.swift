@@ -1,0 +1,151 @@
+package import FerryCatalog
+package import FerryChunking
+package import FerryErrors
+package import FerryObjects
+import Synchronization
+
+/// Reads objects for one operation. Calls block; they may come from any thread, one at a time.
+package final class ObjectReader: Sendable {
+    /// Bytes of inflated blocks that are kept.
+    private static let budget = 8 << 20
+
+    private let repository: Repository
+    private let state = Mutex(State())
+
+    private struct State {
+        let decompressor = BlockDecompressor()
+        /// The blocks that were used last, the latest at the end.
+        var blocks: [(pack: Int64, offset: UInt32, raw: [UInt8])] = []
+        var bytes = 0
+        /// Packs that were read from.
+        var packs: [Int64: IndexedPack] = [:]
+    }
+
+    init(_ repository: Repository) { self.repository = repository }
+
+    /// Reads an object, and checks that it is the one; if one place is no good, the next.
+    ///
+    /// - Parameter key: of the object.
+    /// - Returns: its bytes.
+    /// - Throws: `.notFound` if it lies nowhere, `.integrity` if it is damaged everywhere, and what the store met.
+    package func read(_ key: ObjectKey) throws(FerryError) -> [UInt8] {
+        let locations = try self.repository.index.locations(key)
+        var failure = FerryError(.notFound, "the repository has no \(key)")
+        for location in locations {
+            do throws(FerryError) { return try self.read(key, at: location) } catch { failure = error }
+        }
+        throw failure
+    }
+
+    func read(_ key: ObjectKey, at location: ObjectLocation) throws(FerryError) -> [UInt8] {
+        let (raw, pack) = try self.state.withLock { state throws(FerryError) in
+            let pack = try self.pack(location.pack, &state)
+            do throws(FerryError) { return (try self.raw(location, pack, &state), pack.name) } catch {
+                throw FerryError(
+                    error.code == .notFound ? .integrity : error.code,
+                    "the \(key) in the pack \(pack.name) cannot be read: \(error.message)",
+                    remedy: "verify the repository; a later backup sends again what is lost and still exists",
+                    cause: error
+                )
+            }
+        }
+        let (start, end) = (Int(location.place.offset), Int(location.place.offset) + Int(location.place.length))
+        guard end <= raw.count else {
+            throw FerryError(.integrity, "the \(key) does not lie in the pack \(pack) where the index has it")
+        }
+        let bytes = Array(raw[start..<end])
+        guard ChunkID.hashing(bytes) == key.id else {
+            throw FerryError(
+                .integrity,
+                "the \(key) in the pack \(pack) is damaged",
+                remedy: "verify the repository; a later backup sends again what is lost and still exists"
+            )
+        }
+        return bytes
+    }
+
+    private func pack(_ number: Int64, _ state: inout State) throws(FerryError) -> IndexedPack {
+        if let pack = state.packs[number] { return pack }
+        guard let pack = try self.repository.index.pack(number) else {
+            throw FerryError(.integrity, "the index names a pack that it does not have")
+        }
+        // A hundred bytes each; a restore that reads from very many asks again.
+        if state.packs.count >= 4096 { state.packs = [:] }
+        state.packs[number] = pack
+        return pack
+    }
+
+    private func raw(
+        _ location: ObjectLocation,
+        _ pack: IndexedPack,
+        _ state: inout State
+    ) throws(FerryError) -> [UInt8] {
+        if let place = state.blocks.lastIndex(where: { $0.pack == pack.number && $0.offset == location.place.block }) {
+            if place < state.blocks.count - 1 { state.blocks.append(state.blocks.remove(at: place)) }
+            return state.blocks[state.blocks.count - 1].raw
+        }
+        let block = try StoredBlock(location.place, of: pack, in: self.repository.store)
+        let raw = try block.inflated(state.decompressor)
+        state.blocks.append((pack.number, location.place.block, raw))
+        state.bytes += raw.count
+        while state.bytes > Self.budget, state.blocks.count > 1 { state.bytes -= state.blocks.removeFirst().raw.count }
+        return raw
+    }
+
+    /// Reads a node.
+    ///
+    /// - Throws: as ``read(_:)``.
+    package func node(_ id: ChunkID) throws(FerryError) -> Node { try Node(try self.read(ObjectKey(.node, id))) }
+
+    /// Where the first copy of each object lies, so that what lies together can be read together.
+    ///
+    /// - Parameter keys: any number; at most 1024 at once is best.
+    /// - Returns: nil for one that lies nowhere.
+    /// - Throws: what the index met.
+    package func locate(_ keys: [ObjectKey]) throws(FerryError) -> [ObjectLocation?] {
+        var locations: [ObjectLocation?] = []
+        var rest = keys[...]
+        while !rest.isEmpty {
+            locations += try self.repository.index.firstLocations(Array(rest.prefix(RepositoryIndex.maximumKeys)))
+            rest = rest.dropFirst(RepositoryIndex.maximumKeys)
+        }
+        return locations
+    }
+
+    /// Reads a whole block as it is stored, for sending it on; its objects are the receiver's to check.
+    ///
+    /// - Parameter location: of something in it.
+    /// - Returns: the block, the stored bytes of which have their sum.
+    /// - Throws: `.integrity` if it is damaged, when ``read(_:)`` may find its objects elsewhere; what the store met.
+    package func block(_ location: ObjectLocation) throws(FerryError) -> StoredBlock {
+        let pack = try self.state.withLock { state throws(FerryError) in try self.pack(location.pack, &state) }
+        let block = try StoredBlock(location.place, of: pack, in: self.repository.store)
+        guard block.isWhole else { throw FerryError(.integrity, "a block of the pack \(pack.name) is damaged") }
+        return block
+    }
+
+    /// The entries of a directory, in the order of their names.
+    ///
+    /// - Parameter id: of its node.
+    /// - Returns: what reads them one after another.
+    package func directory(_ id: ChunkID) -> DirectoryCursor { DirectoryCursor(self, id) }
+
+    /// The entry of a name in a directory.
+    ///
+    /// - Parameters:
+    ///   - name: to be found.
+    ///   - id: of the directory's node.
+    /// - Returns: nil if there is none.
+    /// - Throws: as ``read(_:)``.
+    package func entry(_ name: [UInt8], in id: ChunkID) throws(FerryError) -> Entry? {
+        var cursor = DirectoryCursor(self, id, at: name)
+        let entry = try cursor.next()
+        return entry?.name == name ? entry : nil
+    }
+
+    /// Where a file's bytes are, in their order.
+    ///
+    /// - Parameter entry: of the file; anything else has none.
+    /// - Returns: what tells them one after another.
+    package func segments(of entry: Entry) -> SegmentCursor { SegmentCursor(self, entry) }
+}

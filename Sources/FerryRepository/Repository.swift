@@ -1,0 +1,204 @@
+import FerryCatalog
+package import FerryChunking
+package import FerryErrors
+package import FerryFiles
+package import FerryObjects
+package import FerryStorage
+import Synchronization
+
+/// A store of snapshots that this process alone has. Docs/format.md tells what lies in it.
+///
+/// Calls block; they may come from any thread.
+package final class Repository: Sendable {
+    static let indexName = "index.sqlite"
+
+    package let configuration: RepositoryConfiguration
+    let store: any ObjectStore
+    let index: RepositoryIndex
+    /// Held while a snapshot is committed, and while marks are voided, so that no snapshot builds on marks that are void.
+    let commits: Mutex<Commits>
+    private let now: @Sendable () -> (seconds: Int64, nanoseconds: UInt32)
+
+    struct Commits {
+        /// Of the latest snapshot.
+        var sequence: UInt64 = 0
+        var seconds: Int64 = .min
+        var nanoseconds: UInt32 = 0
+        /// Snapshots that could not be read when the repository was opened.
+        var damaged: [ChunkID: FerryError] = [:]
+
+        mutating func note(_ snapshot: Snapshot) {
+            self.sequence = max(self.sequence, snapshot.sequence)
+            if (snapshot.seconds, snapshot.nanoseconds) > (self.seconds, self.nanoseconds) {
+                (self.seconds, self.nanoseconds) = (snapshot.seconds, snapshot.nanoseconds)
+            }
+        }
+    }
+
+    /// Makes a repository in a directory.
+    ///
+    /// - Parameters:
+    ///   - path: an empty directory, or nothing.
+    ///   - averageChunk: around how many bytes chunks gather: a power of two from 16 to 256 KiB.
+    ///   - calls: for tests.
+    /// - Throws: `.exists` if something is there, `.usage` for another number; what making it met.
+    package static func create(
+        at path: String,
+        averageChunk: Int,
+        calls: SystemCalls = .real
+    ) throws(FerryError) {
+        let configuration = try RepositoryConfiguration.random(averageChunk: averageChunk)
+        try LocalStore.create(at: path, configuration: configuration.encoded, calls: calls)
+    }
+
+    /// Opens a repository for this process alone; what the index does not know yet is taken in.
+    ///
+    /// - Parameters:
+    ///   - path: its directory.
+    ///   - calls: for tests.
+    /// - Throws: `.locked` if another process has it, `.notFound`, `.newerState`, `.integrity` if its configuration is damaged;
+    ///   and what opening met.
+    package convenience init(path: String, calls: SystemCalls = .real) throws(FerryError) {
+        try self.init(store: try LocalStore(path: path, calls: calls), indexDirectory: path)
+    }
+
+    /// Opens a repository in a store.
+    ///
+    /// - Parameters:
+    ///   - store: is closed with the repository, or if it cannot be opened.
+    ///   - indexDirectory: where the index lies.
+    ///   - now: the time, since 1970-01-01 UTC.
+    /// - Throws: as ``init(path:calls:)``.
+    package init(
+        store: any ObjectStore,
+        indexDirectory: String,
+        now: @escaping @Sendable () -> (seconds: Int64, nanoseconds: UInt32) = {
+            let now = Timestamp.now
+            return (now.seconds, now.nanoseconds)
+        }
+    ) throws(FerryError) {
+        do throws(FerryError) {
+            self.configuration = try RepositoryConfiguration(try store.configuration())
+            self.index = try Self.openIndex(in: indexDirectory, self.configuration.id)
+        } catch {
+            store.close()
+            throw error
+        }
+        (self.store, self.now) = (store, now)
+        self.commits = Mutex(Commits())
+        do throws(FerryError) { try self.reconcile() } catch {
+            self.close()
+            throw error
+        }
+    }
+
+    private static func openIndex(in directory: String, _ repository: [UInt8]) throws(FerryError) -> RepositoryIndex {
+        let path = directory + "/" + Self.indexName
+        do throws(FerryError) { return try RepositoryIndex(path: path, repository: repository) } catch {
+            guard error.code == .integrity else { throw error }
+        }
+        // It is a cache: what is no good is made anew.
+        let files = try ObjectDirectory(path: directory)
+        for name in RepositoryIndex.files(Self.indexName) { try files.remove(name) }
+        return try RepositoryIndex(path: path, repository: repository)
+    }
+
+    /// Lets another process have the repository. Calls after this one fail.
+    package func close() {
+        // What SQLite could not fold into the file it folds when it is opened again.
+        try? self.index.close()
+        self.store.close()
+    }
+
+    /// What one backup adds.
+    ///
+    /// - Parameter owner: the user who makes it.
+    /// - Returns: a writer of its own; many may be there at once.
+    package func writer(owner: String) -> RepositoryWriter { RepositoryWriter(self, owner: owner) }
+
+    /// What one operation reads with.
+    package func reader() -> ObjectReader { ObjectReader(self) }
+
+    // MARK: - Snapshots
+
+    /// All snapshots that can be read, in the order in which they were committed.
+    ///
+    /// - Throws: what the index met.
+    package func snapshots() throws(FerryError) -> [StoredSnapshot] {
+        var snapshots: [StoredSnapshot] = []
+        for id in try self.index.snapshotIDs() {
+            // One that was removed since is passed over.
+            guard let encoded = try self.index.snapshot(id) else { continue }
+            snapshots.append(StoredSnapshot(id: id, snapshot: try Snapshot(encoded)))
+        }
+        return snapshots.sorted {
+            ($0.snapshot.sequence, $0.id.description) < ($1.snapshot.sequence, $1.id.description)
+        }
+    }
+
+    /// - Throws: `.notFound` if there is none, `.integrity` if it is damaged, and what the index met.
+    package func snapshot(_ id: ChunkID) throws(FerryError) -> Snapshot {
+        if let encoded = try self.index.snapshot(id) { return try Snapshot(encoded) }
+        throw self.commits.withLock { $0.damaged[id] } ?? FerryError(.notFound, "the repository has no snapshot \(id)")
+    }
+
+    func commit(
+        root: ChunkID,
+        owner: String,
+        rest: [UInt8],
+        begunIn begun: Int64?
+    ) throws(FerryError) -> ChunkID {
+        try self.commits.withLock { commits throws(FerryError) in
+            let (answers, generation) = try self.index.has([ObjectKey(.node, root)])
+            guard answers == [true] else {
+                guard begun == nil || begun == generation else { throw RepositoryWriter.changed }
+                throw FerryError(.violation, "the snapshot's root \(root) is not complete")
+            }
+            let now = self.now()
+            let isLater = (now.seconds, now.nanoseconds) > (commits.seconds, commits.nanoseconds)
+            let snapshot = Snapshot(
+                root: root,
+                sequence: commits.sequence + 1,
+                seconds: isLater ? now.seconds : commits.seconds,
+                nanoseconds: isLater ? now.nanoseconds : commits.nanoseconds,
+                owner: owner,
+                rest: rest
+            )
+            let (id, encoded) = (snapshot.id, snapshot.encoded)
+            let upload = try self.store.begin()
+            try upload.append(encoded)
+            // If this fails it may be there all the same; its number is not given twice.
+            commits.note(snapshot)
+            try upload.finish(as: ObjectName(.snapshots, id))
+            // It is committed, whatever the cache says; opening makes up for it.
+            do throws(FerryError) { try self.index.addSnapshot(id, encoded) } catch {
+                guard error.code == .noSpace || error.code == .inputOutput else { throw error }
+            }
+            return id
+        }
+    }
+}
+
+/// A snapshot, and what names it.
+package struct StoredSnapshot: Equatable, Sendable {
+    package let id: ChunkID
+    package let snapshot: Snapshot
+
+    package init(id: ChunkID, snapshot: Snapshot) { (self.id, self.snapshot) = (id, snapshot) }
+}
+
+extension RepositoryConfiguration {
+    /// That of a new repository.
+    ///
+    /// - Throws: `.usage` if the number is none.
+    static func random(averageChunk: Int) throws(FerryError) -> RepositoryConfiguration {
+        guard averageChunk.nonzeroBitCount == 1, (16 << 10)...(256 << 10) ~= averageChunk else {
+            throw FerryError(
+                .usage,
+                "chunks cannot have \(averageChunk) bytes",
+                remedy: "name a power of two from 16384 to 262144"
+            )
+        }
+        return RepositoryConfiguration(id: PackSalt.random().bytes, averageChunk: UInt32(averageChunk))
+    }
+}
