@@ -66,6 +66,14 @@ package struct ChunkID: Hashable, Sendable {
     package func hash(into hasher: inout Hasher) { hasher.combine(self.word0) }
 }
 
+extension ChunkID: Comparable {
+    /// As their bytes are ordered.
+    package static func < (first: ChunkID, second: ChunkID) -> Bool {
+        (first.word0.bigEndian, first.word1.bigEndian, first.word2.bigEndian, first.word3.bigEndian)
+            < (second.word0.bigEndian, second.word1.bigEndian, second.word2.bigEndian, second.word3.bigEndian)
+    }
+}
+
 extension ChunkID: CustomStringConvertible {
     /// The id in 64 lower-case hexadecimal digits.
     package var description: String {

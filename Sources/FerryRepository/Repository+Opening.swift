@@ -6,44 +6,53 @@ import FerryStorage
 import Synchronization
 
 extension Repository {
-    /// Packs that are compared with the index at once.
-    private static let batch = 1024
-
-    /// Makes the index tell what the store has: packs it does not know are taken in, those that are gone are dropped.
+    /// Makes the index tell what the store has: packs that it does not know are taken in, those that are gone are dropped.
     func reconcile() throws(FerryError) {
         try self.dropMissingPacks()
+        // What cannot be read is lacked; the rest is as good as before. Verifying tells of it.
         try self.addUnknownPacks()
         try self.readSnapshots()
+        try self.restoreMarks()
     }
 
-    private func addUnknownPacks() throws(FerryError) {
+    /// - Returns: the packs that cannot be read.
+    @discardableResult
+    func addUnknownPacks() throws(FerryError) -> [(pack: ChunkID, error: FerryError)] {
+        var unreadable: [(pack: ChunkID, error: FerryError)] = []
         try self.store.list(.packs) { name throws(FerryError) in
             guard try self.index.pack(named: name) == nil else { return }
-            try self.take(in: name)
+            switch try self.settled(name) {
+            case .failure(let error): unreadable.append((name, error))
+            case .success(let contents):
+                try self.index.add(
+                    name,
+                    contents.header,
+                    length: contents.length,
+                    contents.objects,
+                    completeIn: nil
+                )
+            }
         }
+        return unreadable
     }
 
-    /// Tells the index what a pack holds.
-    private func take(in name: ChunkID) throws(FerryError) {
-        // Its name may have appeared a moment before the last process ended.
+    /// What lies in a pack that was found; its name may have appeared a moment before the last process ended.
+    ///
+    /// - Returns: a failure if it is damaged.
+    func settled(_ name: ChunkID) throws(FerryError) -> Result<PackContents, FerryError> {
         try self.store.settle(ObjectName(.packs, name))
-        let contents: PackContents
-        do throws(FerryError) { contents = try PackReader(store: self.store).contents(of: name) } catch {
-            // What lies in it is lacked. The rest of the repository is as good as before; verify tells of it.
-            guard error.code == .integrity || error.code == .inputOutput else { throw error }
-            return
+        do throws(FerryError) {
+            return .success(try PackReader(store: self.store).contents(of: name))
+        } catch {
+            guard error.isDamage else { throw error }
+            return .failure(error)
         }
-        try self.index.add(
-            name,
-            contents.header,
-            length: contents.length,
-            contents.objects,
-            completeIn: nil
-        )
     }
 
-    private func dropMissingPacks() throws(FerryError) {
-        var missing: [Int64] = []
+    /// - Returns: the packs that are gone, and of how many objects the index told in each.
+    @discardableResult
+    func dropMissingPacks() throws(FerryError) -> [(pack: ChunkID, objects: Int)] {
+        var missing: [IndexedPack] = []
         var last: Int64 = 0
         while true {
             let packs = try self.index.packs(after: last, nil)
@@ -51,12 +60,15 @@ extension Repository {
             for pack in packs {
                 do throws(FerryError) { _ = try self.store.size(of: ObjectName(.packs, pack.name)) } catch {
                     guard error.code == .notFound else { throw error }
-                    missing.append(pack.number)
+                    missing.append(pack)
                 }
             }
             last = end.number
         }
-        if !missing.isEmpty { try self.index.dropPacks(missing) }
+        guard !missing.isEmpty else { return [] }
+        let counts = try self.index.objectCounts()
+        try self.voidingMarks { () throws(FerryError) in try self.index.dropPacks(missing.map(\.number)) }
+        return missing.map { ($0.name, counts[$0.number] ?? 0) }
     }
 
     private func readSnapshots() throws(FerryError) {

@@ -17,6 +17,8 @@ package final class Repository: Sendable {
     let index: RepositoryIndex
     /// Held while a snapshot is committed, and while marks are voided, so that no snapshot builds on marks that are void.
     let commits: Mutex<Commits>
+    /// Whether it is being verified or indexed.
+    let isMaintained = Atomic(false)
     private let now: @Sendable () -> (seconds: Int64, nanoseconds: UInt32)
 
     struct Commits {
@@ -69,7 +71,7 @@ package final class Repository: Sendable {
     ///   - indexDirectory: where the index lies.
     ///   - now: the time, since 1970-01-01 UTC.
     /// - Throws: as ``init(path:calls:)``.
-    package init(
+    package convenience init(
         store: any ObjectStore,
         indexDirectory: String,
         now: @escaping @Sendable () -> (seconds: Int64, nanoseconds: UInt32) = {
@@ -78,18 +80,40 @@ package final class Repository: Sendable {
         }
     ) throws(FerryError) {
         do throws(FerryError) {
-            self.configuration = try RepositoryConfiguration(try store.configuration())
-            self.index = try Self.openIndex(in: indexDirectory, self.configuration.id)
+            let configuration = try RepositoryConfiguration(try store.configuration())
+            let index = try Self.openIndex(in: indexDirectory, configuration.id)
+            let first = Repository(store, index, configuration, now)
+            do throws(FerryError) {
+                try first.reconcile()
+                self.init(store, index, configuration, now, first.commits.withLock { $0 })
+                return
+            } catch {
+                try? index.close()
+                // Everything else that is damaged is passed over.
+                guard error.code == .integrity else { throw error }
+            }
+            try Self.removeIndex(in: indexDirectory)
+            let again = Repository(store, try Self.openIndex(in: indexDirectory, configuration.id), configuration, now)
+            do throws(FerryError) { try again.reconcile() } catch {
+                try? again.index.close()
+                throw error
+            }
+            self.init(store, again.index, configuration, now, again.commits.withLock { $0 })
         } catch {
             store.close()
             throw error
         }
-        (self.store, self.now) = (store, now)
-        self.commits = Mutex(Commits())
-        do throws(FerryError) { try self.reconcile() } catch {
-            self.close()
-            throw error
-        }
+    }
+
+    private init(
+        _ store: any ObjectStore,
+        _ index: RepositoryIndex,
+        _ configuration: RepositoryConfiguration,
+        _ now: @escaping @Sendable () -> (seconds: Int64, nanoseconds: UInt32),
+        _ commits: Commits = Commits()
+    ) {
+        (self.store, self.index, self.configuration, self.now) = (store, index, configuration, now)
+        self.commits = Mutex(commits)
     }
 
     private static func openIndex(in directory: String, _ repository: [UInt8]) throws(FerryError) -> RepositoryIndex {
@@ -98,9 +122,13 @@ package final class Repository: Sendable {
             guard error.code == .integrity else { throw error }
         }
         // It is a cache: what is no good is made anew.
+        try Self.removeIndex(in: directory)
+        return try RepositoryIndex(path: path, repository: repository)
+    }
+
+    private static func removeIndex(in directory: String) throws(FerryError) {
         let files = try ObjectDirectory(path: directory)
         for name in RepositoryIndex.files(Self.indexName) { try files.remove(name) }
-        return try RepositoryIndex(path: path, repository: repository)
     }
 
     /// Lets another process have the repository. Calls after this one fail.

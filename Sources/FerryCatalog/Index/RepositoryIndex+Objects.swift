@@ -1,4 +1,4 @@
-package import FerryChunking
+import FerryChunking
 package import FerryErrors
 package import FerryObjects
 import FoundationEssentials
@@ -68,65 +68,5 @@ extension RepositoryIndex {
                 )
             )
         }
-    }
-
-    static func generation(_ db: Database) throws -> Int64 {
-        let statement = try db.cachedStatement(sql: "SELECT value FROM meta WHERE key = 'generation'")
-        guard let generation = try Int64.fetchOne(statement) else {
-            throw FerryError(.integrity, "the index is damaged: it has no generation")
-        }
-        return generation
-    }
-
-    /// Which marks hold.
-    ///
-    /// - Throws: what SQLite met.
-    package func generation() throws(FerryError) -> Int64 { try self.read { db in try Self.generation(db) } }
-
-    /// Voids all marks.
-    static func raise(_ db: Database) throws {
-        try db.execute(sql: "UPDATE meta SET value = value + 1 WHERE key = 'generation'")
-    }
-
-    /// Voids all marks, durably.
-    ///
-    /// - Throws: what SQLite met.
-    package func raiseGeneration() throws(FerryError) { try self.writeDurably { db in try Self.raise(db) } }
-
-    /// Voids all marks and forgets places that are no good, in one durable step. The objects are lacked from then on, unless they
-    /// lie elsewhere.
-    ///
-    /// - Parameters:
-    ///   - places: which, of one pack.
-    ///   - kind: of what the pack holds.
-    ///   - pack: its number.
-    /// - Throws: what SQLite met.
-    package func drop(_ places: [IndexedObject], _ kind: ObjectKind, pack: Int64) throws(FerryError) {
-        try self.writeDurably { db in
-            try Self.raise(db)
-            let statement = try db.cachedStatement(
-                sql: "DELETE FROM object WHERE kind = ? AND id = ? AND pack = ? AND block = ?"
-            )
-            for place in places {
-                try statement.execute(
-                    arguments: [kind.rawValue, place.id.data, pack, Int64(place.place.block)]
-                )
-            }
-        }
-    }
-
-    /// Marks nodes as complete, if the generation in which that was found out is still current.
-    ///
-    /// - Throws: what SQLite met.
-    package func mark(_ nodes: [ChunkID], generation: Int64) throws(FerryError) {
-        try self.write { db in
-            guard try Self.generation(db) == generation else { return }
-            try Self.mark(db, nodes, generation)
-        }
-    }
-
-    static func mark(_ db: Database, _ nodes: [ChunkID], _ generation: Int64) throws {
-        let statement = try db.cachedStatement(sql: "INSERT OR REPLACE INTO mark VALUES (?, ?)")
-        for node in nodes { try statement.execute(arguments: [node.data, generation]) }
     }
 }

@@ -5,59 +5,135 @@ import FoundationEssentials
 import GRDB
 
 extension RepositoryIndex {
-    /// Takes in a pack that is durable, in one transaction; one that is known already has its objects replaced.
+    /// Takes in a pack that is durable, in one transaction; what is known of it already stays.
     ///
     /// - Parameters:
     ///   - name: of the pack.
     ///   - header: the first bytes of the pack.
     ///   - length: bytes of the whole.
     ///   - objects: all that it holds, in any order.
-    ///   - generation: in which its nodes are complete; nil if that is not known.
-    /// - Returns: its number.
+    ///   - generation: in which its nodes are complete; nil if that is not known, when ``isUnmarked()`` tells of it.
     /// - Throws: what SQLite met.
-    @discardableResult
     package func add(
         _ name: ChunkID,
         _ header: PackHeader,
         length: UInt64,
         _ objects: [IndexedObject],
         completeIn generation: Int64?
-    ) throws(FerryError) -> Int64 {
-        // In the order of the table, which is much faster than any other.
-        let objects = objects.map { (data: $0.id.data, object: $0) }.sorted {
-            $0.data.lexicographicallyPrecedes($1.data)
-        }
-        return try self.write { db in
-            let number = try Self.number(db, name, header, length)
-            let insert = try db.cachedStatement(sql: "INSERT OR IGNORE INTO object VALUES (?, ?, ?, ?, ?, ?, ?)")
-            let kind = Int64(header.kind.rawValue)
-            for (data, object) in objects {
-                let place = object.place
-                try insert.execute(
-                    arguments: [
-                        kind, data, number, Int64(place.block), Int64(place.stored), Int64(place.offset),
-                        Int64(place.length),
-                    ]
-                )
-            }
-            if let generation, header.kind == .node, try Self.generation(db) == generation {
-                try Self.mark(db, objects.map(\.object.id), generation)
-            }
-            return number
+    ) throws(FerryError) {
+        let sorted = Sorted(objects)
+        try self.write { db in
+            try Self.add(db, name, header, length: length, sorted, completeIn: generation)
         }
     }
 
-    private static func number(_ db: Database, _ name: ChunkID, _ header: PackHeader, _ length: UInt64) throws -> Int64
-    {
-        let values: StatementArguments = [
-            name.data, Int64(header.kind.rawValue), Data(header.salt.bytes), Int64(clamping: length),
-        ]
-        if let number = try Int64.fetchOne(db, sql: "SELECT number FROM pack WHERE name = ?", arguments: [name.data]) {
-            try db.execute(sql: "DELETE FROM object WHERE pack = ?", arguments: [number])
-            try db.execute(sql: "DELETE FROM pack WHERE number = ?", arguments: [number])
+    /// Objects in the order of the table, in which they are added much faster than in any other.
+    struct Sorted {
+        let objects: [(data: Data, object: IndexedObject)]
+
+        init(_ objects: [IndexedObject]) {
+            // An object twice in one block is told of once, and that is the first.
+            let sorted = objects.sorted { first, second in
+                first.id == second.id
+                    ? (first.place.block, first.place.offset) < (second.place.block, second.place.offset)
+                    : first.id < second.id
+            }
+            self.objects = sorted.map { ($0.id.data, $0) }
         }
-        try db.execute(sql: "INSERT INTO pack (name, kind, salt, length) VALUES (?, ?, ?, ?)", arguments: values)
-        return db.lastInsertedRowID
+    }
+
+    static func add(
+        _ db: Database,
+        _ name: ChunkID,
+        _ header: PackHeader,
+        length: UInt64,
+        _ sorted: Sorted,
+        completeIn generation: Int64?
+    ) throws {
+        let kind = Int64(header.kind.rawValue)
+        let number = try db.cachedStatement(sql: "SELECT number FROM pack WHERE name = ?")
+        let known = try Int64.fetchOne(number, arguments: [name.data])
+        if known == nil {
+            let insert = try db.cachedStatement(sql: "INSERT INTO pack (name, kind, salt, length) VALUES (?, ?, ?, ?)")
+            try insert.execute(arguments: [name.data, kind, Data(header.salt.bytes), Int64(clamping: length)])
+        }
+        try Self.insert(db, pack: known ?? db.lastInsertedRowID, kind: kind, sorted)
+        guard header.kind == .node else { return }
+        if let generation, try Self.generation(db) == generation {
+            try Self.mark(db, sorted.objects.map(\.object.id), generation)
+        } else {
+            try db.execute(sql: "UPDATE meta SET value = 1 WHERE key = 'unmarked'")
+        }
+    }
+
+    private static func insert(_ db: Database, pack: Int64, kind: Int64, _ sorted: Sorted) throws {
+        let insert = try db.cachedStatement(sql: "INSERT OR IGNORE INTO object VALUES (?, ?, ?, ?, ?, ?, ?)")
+        for (data, object) in sorted.objects {
+            let place = object.place
+            try insert.execute(
+                arguments: [
+                    kind, data, pack, Int64(place.block), Int64(place.stored), Int64(place.offset), Int64(place.length),
+                ]
+            )
+        }
+    }
+
+    /// Makes the index tell of a pack what it holds, where it did not; all marks are void then.
+    ///
+    /// - Parameters:
+    ///   - pack: as the index knows it.
+    ///   - objects: all that it holds, but for places that were dropped.
+    /// - Throws: what SQLite met.
+    package func replace(_ pack: IndexedPack, _ objects: [IndexedObject]) throws(FerryError) {
+        let sorted = Sorted(objects)
+        try self.writeDurably { db in
+            try Self.raise(db)
+            try db.execute(sql: "DELETE FROM object WHERE pack = ?", arguments: [pack.number])
+            try Self.insert(db, pack: pack.number, kind: Int64(pack.kind.rawValue), sorted)
+        }
+    }
+
+    /// Makes the whole index anew, in one transaction; until its end readers see what was there before. All marks are void then.
+    ///
+    /// - Parameter body: gives it everything.
+    /// - Throws: what SQLite met, and what `body` does: then the index is as it was.
+    package func rebuild(_ body: (Filling) throws(FerryError) -> Void) throws(FerryError) {
+        try self.writeDurably { db in
+            try Self.raise(db)
+            for table in ["object", "pack", "damage", "mark", "walk", "snapshot"] {
+                try db.execute(sql: "DELETE FROM \(table)")
+            }
+            try body(Filling(db: db))
+        }
+    }
+
+    /// What fills an index that is made anew.
+    package struct Filling {
+        let db: Database
+
+        /// Takes in a pack that is durable.
+        ///
+        /// - Throws: what SQLite met.
+        package func add(
+            _ name: ChunkID,
+            _ header: PackHeader,
+            length: UInt64,
+            _ objects: [IndexedObject]
+        ) throws(FerryError) {
+            do {
+                let sorted = Sorted(objects)
+                try RepositoryIndex.add(self.db, name, header, length: length, sorted, completeIn: nil)
+            } catch { throw Catalog.translate(error, "write the index") }
+        }
+
+        /// Keeps a copy of a snapshot.
+        ///
+        /// - Throws: what SQLite met.
+        package func add(_ snapshot: ChunkID, _ encoded: [UInt8]) throws(FerryError) {
+            do { try RepositoryIndex.addSnapshot(self.db, snapshot, encoded) } catch {
+                throw Catalog.translate(error, "write the index")
+            }
+        }
     }
 
     /// Voids all marks and forgets packs that are gone, and what lay in them, in one durable step.
@@ -72,6 +148,7 @@ extension RepositoryIndex {
                 sql: """
                     DELETE FROM object WHERE pack IN (SELECT number FROM gone);
                     DELETE FROM pack WHERE number IN (SELECT number FROM gone);
+                    DELETE FROM damage WHERE pack IN (SELECT number FROM gone);
                     DELETE FROM gone;
                     """
             )

@@ -8,12 +8,11 @@ extension RepositoryIndex {
     ///
     /// - Throws: what SQLite met.
     package func addSnapshot(_ id: ChunkID, _ encoded: [UInt8]) throws(FerryError) {
-        try self.write { db in
-            try db.execute(
-                sql: "INSERT OR REPLACE INTO snapshot VALUES (?, ?)",
-                arguments: [id.data, Data(encoded)]
-            )
-        }
+        try self.write { db in try Self.addSnapshot(db, id, encoded) }
+    }
+
+    static func addSnapshot(_ db: Database, _ id: ChunkID, _ encoded: [UInt8]) throws {
+        try db.execute(sql: "INSERT OR REPLACE INTO snapshot VALUES (?, ?)", arguments: [id.data, Data(encoded)])
     }
 
     /// - Throws: what SQLite met.
@@ -35,34 +34,5 @@ extension RepositoryIndex {
     /// - Throws: what SQLite met.
     package func snapshotIDs() throws(FerryError) -> [ChunkID] {
         try self.read { db in try Row.fetchAll(db, sql: "SELECT id FROM snapshot").map { try $0.id(0) } }
-    }
-
-    // MARK: - Walks
-
-    /// Forgets what earlier walks found.
-    ///
-    /// - Throws: what SQLite met.
-    package func beginWalk() throws(FerryError) {
-        try self.write { db in try db.execute(sql: "DELETE FROM walk") }
-    }
-
-    /// Notes whether nodes are complete.
-    ///
-    /// - Throws: what SQLite met.
-    package func noteWalked(_ nodes: [ChunkID: Bool]) throws(FerryError) {
-        try self.write { db in
-            let statement = try db.cachedStatement(sql: "INSERT OR REPLACE INTO walk VALUES (?, ?)")
-            for (id, isComplete) in nodes { try statement.execute(arguments: [id.data, isComplete]) }
-        }
-    }
-
-    /// Whether the walk found a node complete; nil if it did not come there yet.
-    ///
-    /// - Throws: what SQLite met.
-    package func walked(_ node: ChunkID) throws(FerryError) -> Bool? {
-        try self.read { db in
-            let statement = try db.cachedStatement(sql: "SELECT complete FROM walk WHERE id = ?")
-            return try Bool.fetchOne(statement, arguments: [node.data])
-        }
     }
 }

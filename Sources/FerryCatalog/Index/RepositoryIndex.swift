@@ -108,7 +108,7 @@ enum IndexSchema {
                 ) STRICT, WITHOUT ROWID;
 
                 CREATE TABLE pack (
-                    number INTEGER PRIMARY KEY,
+                    number INTEGER PRIMARY KEY AUTOINCREMENT,
                     name BLOB NOT NULL UNIQUE,
                     kind INTEGER NOT NULL,
                     salt BLOB NOT NULL,
@@ -124,6 +124,14 @@ enum IndexSchema {
                     offset INTEGER NOT NULL,
                     length INTEGER NOT NULL,
                     PRIMARY KEY (kind, id, pack, block)
+                ) STRICT, WITHOUT ROWID;
+
+                -- Places that were dropped because they are no good.
+                CREATE TABLE damage (
+                    pack INTEGER NOT NULL,
+                    id BLOB NOT NULL,
+                    block INTEGER NOT NULL,
+                    PRIMARY KEY (pack, id, block)
                 ) STRICT, WITHOUT ROWID;
 
                 -- A node is complete if it stands here with the generation that is current.
@@ -144,7 +152,10 @@ enum IndexSchema {
                 ) STRICT, WITHOUT ROWID;
                 """
         )
-        try db.execute(sql: "INSERT INTO meta VALUES ('repository', ?), ('generation', 1)", arguments: [repository])
+        try db.execute(
+            sql: "INSERT INTO meta VALUES ('repository', ?), ('generation', 1), ('unmarked', 0)",
+            arguments: [repository]
+        )
         try db.execute(sql: "PRAGMA user_version = \(version)")
     }
 }

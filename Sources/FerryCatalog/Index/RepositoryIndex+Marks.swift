@@ -1,0 +1,185 @@
+package import FerryChunking
+package import FerryErrors
+import FerryObjects
+import FoundationEssentials
+import GRDB
+
+// Which nodes are complete, and what voids that.
+extension RepositoryIndex {
+    static func generation(_ db: Database) throws -> Int64 {
+        let statement = try db.cachedStatement(sql: "SELECT value FROM meta WHERE key = 'generation'")
+        guard let generation = try Int64.fetchOne(statement) else {
+            throw FerryError(.integrity, "the index is damaged: it has no generation")
+        }
+        return generation
+    }
+
+    /// Which marks hold.
+    ///
+    /// - Throws: what SQLite met.
+    package func generation() throws(FerryError) -> Int64 { try self.read { db in try Self.generation(db) } }
+
+    /// Voids all marks.
+    static func raise(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                UPDATE meta SET value = value + 1 WHERE key = 'generation';
+                UPDATE meta SET value = 1 WHERE key = 'unmarked';
+                """
+        )
+    }
+
+    /// Voids all marks, durably.
+    ///
+    /// - Throws: what SQLite met.
+    package func raiseGeneration() throws(FerryError) { try self.writeDurably { db in try Self.raise(db) } }
+
+    /// Whether nodes may be complete without a mark.
+    ///
+    /// - Throws: what SQLite met.
+    package func isUnmarked() throws(FerryError) -> Bool {
+        try self.read { db in try Bool.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'unmarked'") ?? true }
+    }
+
+    /// Notes that all nodes were looked at which could be complete, if the generation in which that was done is still current.
+    ///
+    /// - Throws: what SQLite met.
+    package func noteMarked(generation: Int64) throws(FerryError) {
+        try self.write { db in
+            guard try Self.generation(db) == generation else { return }
+            try db.execute(sql: "UPDATE meta SET value = 0 WHERE key = 'unmarked'")
+            try db.execute(sql: "DELETE FROM walk")
+        }
+    }
+
+    static func mark(_ db: Database, _ nodes: [ChunkID], _ generation: Int64) throws {
+        let statement = try db.cachedStatement(sql: "INSERT OR REPLACE INTO mark VALUES (?, ?)")
+        for node in nodes { try statement.execute(arguments: [node.data, generation]) }
+    }
+
+    /// Voids all marks and forgets places that are no good, in one durable step. The objects are lacked from then on, unless they
+    /// lie elsewhere.
+    ///
+    /// - Parameters:
+    ///   - places: which, of one pack.
+    ///   - pack: the pack.
+    /// - Throws: what SQLite met.
+    package func drop(_ places: [IndexedObject], of pack: IndexedPack) throws(FerryError) {
+        try self.writeDurably { db in
+            try Self.raise(db)
+            let delete = try db.cachedStatement(
+                sql: "DELETE FROM object WHERE kind = ? AND id = ? AND pack = ? AND block = ?"
+            )
+            let note = try db.cachedStatement(sql: "INSERT OR IGNORE INTO damage VALUES (?, ?, ?)")
+            let kind = Int64(pack.kind.rawValue)
+            for place in places {
+                let (id, block) = (place.id.data, Int64(place.place.block))
+                try delete.execute(arguments: [kind, id, pack.number, block])
+                try note.execute(arguments: [pack.number, id, block])
+            }
+        }
+    }
+
+    /// What the index tells of one place.
+    package enum Telling: Sendable {
+        /// What was asked for.
+        case same
+        /// That it was dropped.
+        case dropped
+        /// Nothing, or something else.
+        case other
+    }
+
+    /// Compares what a pack holds with what the index tells of it.
+    ///
+    /// - Throws: what SQLite met.
+    package func compare(_ objects: [IndexedObject], of pack: IndexedPack) throws(FerryError) -> [Telling] {
+        try self.read { db in
+            let place = try db.cachedStatement(
+                sql: "SELECT stored, offset, length FROM object WHERE kind = ? AND id = ? AND pack = ? AND block = ?"
+            )
+            let dropped = try db.cachedStatement(sql: "SELECT 1 FROM damage WHERE pack = ? AND id = ? AND block = ?")
+            let kind = Int64(pack.kind.rawValue)
+            // An object twice in one block is told of once.
+            var first: [IndexedObject.Key: IndexedObject.Place] = [:]
+            return try objects.map { object in
+                let expected = first[object.key] ?? object.place
+                first[object.key] = expected
+                let (id, block) = (object.id.data, Int64(object.place.block))
+                if let row = try Row.fetchOne(place, arguments: [kind, id, pack.number, block]) {
+                    let told = IndexedObject.Place(
+                        block: object.place.block,
+                        stored: try row.number(0),
+                        offset: try row.number(1),
+                        length: try row.number(2)
+                    )
+                    return told == expected ? .same : .other
+                }
+                return try Bool.fetchOne(dropped, arguments: [pack.number, id, block]) ?? false ? .dropped : .other
+            }
+        }
+    }
+
+    /// How many objects the index tells of in each pack.
+    ///
+    /// - Throws: what SQLite met.
+    package func objectCounts() throws(FerryError) -> [Int64: Int] {
+        try self.read { db in
+            var counts: [Int64: Int] = [:]
+            let rows = try Row.fetchCursor(db, sql: "SELECT pack, COUNT(*) FROM object GROUP BY pack")
+            while let row = try rows.next() { counts[row[0]] = row[1] }
+            return counts
+        }
+    }
+
+    // MARK: - Walks
+
+    /// Forgets what earlier walks found.
+    ///
+    /// - Throws: what SQLite met.
+    package func beginWalk() throws(FerryError) {
+        try self.write { db in try db.execute(sql: "DELETE FROM walk") }
+    }
+
+    /// Notes whether nodes are complete; marks those that are, if the generation in which that was found out is still current.
+    ///
+    /// - Throws: what SQLite met.
+    package func noteWalked(_ nodes: [ChunkID: Bool], generation: Int64) throws(FerryError) {
+        try self.write { db in
+            let statement = try db.cachedStatement(sql: "INSERT OR REPLACE INTO walk VALUES (?, ?)")
+            for (id, isComplete) in nodes { try statement.execute(arguments: [id.data, isComplete]) }
+            guard try Self.generation(db) == generation else { return }
+            try Self.mark(db, nodes.compactMap { $0.value ? $0.key : nil }, generation)
+        }
+    }
+
+    /// What a walk found of nodes.
+    ///
+    /// - Parameters:
+    ///   - nodes: whose state is asked for.
+    ///   - trustsMarks: whether a marked one counts as found complete.
+    /// - Returns: whether each is complete; nil where the walk did not come yet.
+    /// - Throws: what SQLite met.
+    package func walked(_ nodes: [ChunkID], trustsMarks: Bool) throws(FerryError) -> [Bool?] {
+        try self.read { db in
+            let generation = try Self.generation(db)
+            let walk = try db.cachedStatement(sql: "SELECT complete FROM walk WHERE id = ?")
+            let mark = try db.cachedStatement(sql: "SELECT 1 FROM mark WHERE id = ? AND generation = ?")
+            return try nodes.map { node in
+                let data = node.data
+                if trustsMarks, try Bool.fetchOne(mark, arguments: [data, generation]) == true { return true }
+                return try Bool.fetchOne(walk, arguments: [data])
+            }
+        }
+    }
+}
+
+extension IndexedObject {
+    /// What is told of once in a pack.
+    struct Key: Hashable {
+        let id: ChunkID
+        let block: UInt32
+    }
+
+    var key: Key { Key(id: self.id, block: self.place.block) }
+}

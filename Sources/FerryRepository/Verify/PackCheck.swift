@@ -1,0 +1,150 @@
+import FerryCatalog
+import FerryChunking
+import FerryErrors
+import FerryObjects
+import FerryStorage
+
+/// Checks packs against the index, and their bytes against their ids.
+struct PackCheck {
+    let repository: Repository
+    let decompressor = BlockDecompressor()
+
+    private var index: RepositoryIndex { self.repository.index }
+
+    /// Checks one pack. What is no good is dropped from the index.
+    ///
+    /// - Parameters:
+    ///   - pack: as the index knows it.
+    ///   - told: objects that the index tells of in it; nil if it may have changed since they were counted.
+    ///   - reads: whether every byte is read.
+    ///   - report: gets what is found.
+    /// - Throws: what index and store met, but not what is damaged.
+    func check(_ pack: IndexedPack, told: Int, reads: Bool, _ report: inout VerifyReport) throws(FerryError) {
+        report.packs += 1
+        let contents: PackContents
+        do throws(FerryError) {
+            contents = try PackReader(store: self.repository.store).contents(of: pack.name)
+        } catch {
+            guard error.isDamage else { throw error }
+            report.note(pack.name, "the pack \(pack.name) cannot be read: \(error.message)")
+            report.lost += UInt64(told)
+            return try self.repository.voidingMarks { () throws(FerryError) in
+                try self.index.dropPacks([pack.number])
+            }
+        }
+        if let damage = contents.damage {
+            report.note(pack.name, "the pack \(pack.name) was read without its footer: \(damage.message)")
+        }
+        let objects = contents.objects
+        let tellings = try self.index.compare(objects, of: pack)
+        let distinct = Set(objects.map { Place(id: $0.id, block: $0.place.block) })
+        let dropped = Set(
+            zip(objects, tellings).compactMap { $1 == .dropped ? Place(id: $0.id, block: $0.place.block) : nil }
+        )
+        if pack.kind != contents.header.kind || pack.salt != contents.header.salt || pack.length != contents.length {
+            report.note(pack.name, "the index had the pack \(pack.name) wrong; it takes it in again")
+            try self.repository.voidingMarks { () throws(FerryError) in
+                try self.index.dropPacks([pack.number])
+                try self.index.add(
+                    pack.name,
+                    contents.header,
+                    length: contents.length,
+                    objects,
+                    completeIn: nil
+                )
+            }
+            return
+        }
+        if tellings.contains(.other) || told != distinct.count - dropped.count {
+            report.note(
+                pack.name,
+                "the index told of the pack \(pack.name) what is not in it, or not all; it was corrected"
+            )
+            let good = zip(objects, tellings).compactMap { $1 == .dropped ? nil : $0 }
+            try self.repository.voidingMarks { () throws(FerryError) in try self.index.replace(pack, good) }
+        }
+        let bad = reads ? try self.read(contents, pack, &report) : []
+        try self.judge(objects, tellings, bad, pack, &report)
+    }
+
+    private struct Place: Hashable {
+        let id: ChunkID
+        let block: UInt32
+    }
+
+    /// Drops what is newly found to be no good, and tells of what is lost.
+    private func judge(
+        _ objects: [IndexedObject],
+        _ tellings: [RepositoryIndex.Telling],
+        _ bad: [IndexedObject],
+        _ pack: IndexedPack,
+        _ report: inout VerifyReport
+    ) throws(FerryError) {
+        let known = zip(objects, tellings).compactMap { $1 == .dropped ? $0 : nil }
+        let fresh = Set(bad.map { Place(id: $0.id, block: $0.place.block) })
+            .subtracting(known.map { Place(id: $0.id, block: $0.place.block) })
+        if !fresh.isEmpty {
+            report.note(
+                pack.name,
+                "\(fresh.count) of the \(objects.count) objects in the pack \(pack.name) are damaged"
+            )
+            let places = bad.filter { fresh.contains(Place(id: $0.id, block: $0.place.block)) }
+            try self.repository.voidingMarks { () throws(FerryError) in try self.index.drop(places, of: pack) }
+        }
+        let gone = Array(Set((known + bad).map { ObjectKey(pack.kind, $0.id) }))
+        let lost = UInt64(try self.index.isStored(gone).count { !$0 })
+        report.lost += lost
+        report.healed += UInt64(gone.count) - lost
+        if lost > 0, fresh.isEmpty {
+            report.note(pack.name, "\(lost) objects that were damaged in the pack \(pack.name) are lost")
+        }
+    }
+
+    /// Reads every block.
+    ///
+    /// - Returns: the objects that are not what they should be.
+    private func read(
+        _ contents: PackContents,
+        _ pack: IndexedPack,
+        _ report: inout VerifyReport
+    ) throws(FerryError) -> [IndexedObject] {
+        var bad: [IndexedObject] = []
+        for listed in contents.blocks {
+            report.blocks += 1
+            report.bytes += UInt64(listed.header.totalLength)
+            bad += try self.bad(listed, pack)
+        }
+        return bad
+    }
+
+    private func bad(_ listed: PackFooter.Block, _ pack: IndexedPack) throws(FerryError) -> [IndexedObject] {
+        let objects = listed.objects
+        guard let place = objects.first?.place else { return [] }
+        let raw: [UInt8]
+        do throws(FerryError) {
+            let bytes = try self.repository.store.read(
+                ObjectName(.packs, pack.name),
+                at: UInt64(place.block),
+                count: Int(place.stored)
+            )
+            let block = try StoredBlock(bytes, salt: pack.salt)
+            guard block.header == listed.header else { return objects }
+            // A chunk that was stored as it is may be whole though its neighbour is not.
+            guard block.isWhole || !block.header.isCompressed else { return objects }
+            raw = try block.inflated(self.decompressor)
+        } catch {
+            guard error.isDamage else { throw error }
+            return objects
+        }
+        // SAFETY: the header's lengths add up to those of the raw bytes; the pointers do not leave the closure.
+        let ids = unsafe raw.withUnsafeBytes { raw in
+            unsafe ChunkID.hashing(
+                objects.map { object in
+                    let start = Int(object.place.offset)
+                    return unsafe UnsafeRawBufferPointer(rebasing: raw[start..<(start + Int(object.place.length))])
+                }
+            )
+        }
+        return zip(objects, ids).compactMap { $0.id == $1 ? nil : $0 }
+    }
+}
