@@ -163,8 +163,8 @@ package struct PackFooter: Equatable, Sendable {
             let start = try reader.raw(BlockHeader.length)
             let rest = try reader.raw(BlockHeader.headLength(start, salt: header.salt) - BlockHeader.length)
             let block = Block(offset: offset, header: try BlockHeader(start + rest, salt: header.salt))
-            guard Int(offset) >= end, block.header.kind == header.kind else {
-                throw reader.damaged("its blocks are not in order")
+            guard Int(offset) == end, block.header.kind == header.kind else {
+                throw reader.damaged("its blocks do not follow each other")
             }
             end = Int(offset) + block.header.totalLength
             guard end <= Self.maximumPackLength else { throw reader.damaged("it is too long") }

@@ -19,6 +19,7 @@ package final class Repository: Sendable {
     let commits: Mutex<Commits>
     /// Whether it is being verified or indexed.
     let isMaintained = Atomic(false)
+    let limits: PackLimits
     private let now: @Sendable () -> (seconds: Int64, nanoseconds: UInt32)
 
     struct Commits {
@@ -69,11 +70,13 @@ package final class Repository: Sendable {
     /// - Parameters:
     ///   - store: is closed with the repository, or if it cannot be opened.
     ///   - indexDirectory: where the index lies.
+    ///   - limits: of the packs that are written.
     ///   - now: the time, since 1970-01-01 UTC.
     /// - Throws: as ``init(path:calls:)``.
     package convenience init(
         store: any ObjectStore,
         indexDirectory: String,
+        limits: PackLimits = PackLimits(),
         now: @escaping @Sendable () -> (seconds: Int64, nanoseconds: UInt32) = {
             let now = Timestamp.now
             return (now.seconds, now.nanoseconds)
@@ -82,10 +85,10 @@ package final class Repository: Sendable {
         do throws(FerryError) {
             let configuration = try RepositoryConfiguration(try store.configuration())
             let index = try Self.openIndex(in: indexDirectory, configuration.id)
-            let first = Repository(store, index, configuration, now)
+            let first = Repository(store, index, configuration, limits, now)
             do throws(FerryError) {
                 try first.reconcile()
-                self.init(store, index, configuration, now, first.commits.withLock { $0 })
+                self.init(store, index, configuration, limits, now, first.commits.withLock { $0 })
                 return
             } catch {
                 try? index.close()
@@ -93,12 +96,18 @@ package final class Repository: Sendable {
                 guard error.code == .integrity else { throw error }
             }
             try Self.removeIndex(in: indexDirectory)
-            let again = Repository(store, try Self.openIndex(in: indexDirectory, configuration.id), configuration, now)
+            let again = Repository(
+                store,
+                try Self.openIndex(in: indexDirectory, configuration.id),
+                configuration,
+                limits,
+                now
+            )
             do throws(FerryError) { try again.reconcile() } catch {
                 try? again.index.close()
                 throw error
             }
-            self.init(store, again.index, configuration, now, again.commits.withLock { $0 })
+            self.init(store, again.index, configuration, limits, now, again.commits.withLock { $0 })
         } catch {
             store.close()
             throw error
@@ -109,10 +118,12 @@ package final class Repository: Sendable {
         _ store: any ObjectStore,
         _ index: RepositoryIndex,
         _ configuration: RepositoryConfiguration,
+        _ limits: PackLimits,
         _ now: @escaping @Sendable () -> (seconds: Int64, nanoseconds: UInt32),
         _ commits: Commits = Commits()
     ) {
-        (self.store, self.index, self.configuration, self.now) = (store, index, configuration, now)
+        (self.store, self.index, self.configuration) = (store, index, configuration)
+        (self.limits, self.now) = (limits, now)
         self.commits = Mutex(commits)
     }
 

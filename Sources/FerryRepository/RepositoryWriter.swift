@@ -154,7 +154,7 @@ package final class RepositoryWriter: Sendable {
 
     private func pack(_ kind: ObjectKind, _ state: inout State) throws(FerryError) -> PackWriter {
         if let pack = state.packs[kind] { return pack }
-        let pack = try PackWriter(kind, owner: self.owner, in: self.repository.store)
+        let pack = try PackWriter(kind, owner: self.owner, self.repository.limits, in: self.repository.store)
         state.packs[kind] = pack
         return pack
     }

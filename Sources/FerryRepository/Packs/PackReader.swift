@@ -57,8 +57,8 @@ struct PackReader {
         }
         let footer = try PackFooter(bytes)
         let last = footer.blocks.last.map { Int($0.offset) + $0.header.totalLength } ?? PackHeader.length
-        guard last <= Int(trailer.footerOffset) else {
-            throw FerryError(.integrity, "the pack \(name) is damaged: its footer lists what is not in it")
+        guard last == Int(trailer.footerOffset) else {
+            throw FerryError(.integrity, "the pack \(name) is damaged: its footer does not list what is in it")
         }
         return footer
     }

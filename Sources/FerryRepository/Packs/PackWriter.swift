@@ -4,13 +4,19 @@ import FerryErrors
 import FerryObjects
 import FerryStorage
 
+/// When a pack is closed.
+package struct PackLimits: Sendable {
+    /// Bytes from which it is.
+    package let length: Int
+    /// Objects from which it is.
+    package let objects: Int
+
+    package init(length: Int = 32 << 20, objects: Int = 65_536) { (self.length, self.objects) = (length, objects) }
+}
+
 /// A pack on its way into the store. One thread at a time uses it.
 final class PackWriter {
-    /// Bytes from which it is closed.
-    static let targetLength = 32 << 20
-    /// Objects from which it is closed.
-    static let maximumObjects = 65_536
-
+    private let limits: PackLimits
     private let header: PackHeader
     private let owner: String
     private let upload: any ObjectUpload
@@ -18,14 +24,15 @@ final class PackWriter {
     private(set) var objects: [IndexedObject] = []
     private var offset = PackHeader.length
 
-    init(_ kind: ObjectKind, owner: String, in store: some ObjectStore) throws(FerryError) {
+    init(_ kind: ObjectKind, owner: String, _ limits: PackLimits, in store: some ObjectStore) throws(FerryError) {
+        self.limits = limits
         self.header = PackHeader(kind: kind, salt: .random())
         self.owner = owner
         self.upload = try store.begin()
         try self.upload.append(self.header.encoded)
     }
 
-    var isFull: Bool { self.offset >= Self.targetLength || self.objects.count >= Self.maximumObjects }
+    var isFull: Bool { self.offset >= self.limits.length || self.objects.count >= self.limits.objects }
 
     func append(_ block: BlockHeader, _ body: RawSpan) throws(FerryError) {
         try self.upload.append(block.encoded(salt: self.header.salt))

@@ -108,33 +108,49 @@ struct PackCheck {
         _ pack: IndexedPack,
         _ report: inout VerifyReport
     ) throws(FerryError) -> [IndexedObject] {
+        if let error = self.damageOfHeader(contents, pack) {
+            // Its footer has a copy, so that nothing is lost.
+            report.note(pack.name, "the header of the pack \(pack.name) is damaged: \(error.message)")
+        }
         var bad: [IndexedObject] = []
         for listed in contents.blocks {
             report.blocks += 1
             report.bytes += UInt64(listed.header.totalLength)
-            bad += try self.bad(listed, pack)
+            let (found, isWhole) = try self.bad(listed, pack)
+            bad += found
+            if found.isEmpty, !isWhole {
+                report.note(pack.name, "a block of the pack \(pack.name) is damaged where it does no harm")
+            }
         }
         return bad
     }
 
-    private func bad(_ listed: PackFooter.Block, _ pack: IndexedPack) throws(FerryError) -> [IndexedObject] {
-        let objects = listed.objects
-        guard let place = objects.first?.place else { return [] }
-        let raw: [UInt8]
+    private func damageOfHeader(_ contents: PackContents, _ pack: IndexedPack) -> FerryError? {
         do throws(FerryError) {
-            let bytes = try self.repository.store.read(
-                ObjectName(.packs, pack.name),
-                at: UInt64(place.block),
-                count: Int(place.stored)
-            )
-            let block = try StoredBlock(bytes, salt: pack.salt)
-            guard block.header == listed.header else { return objects }
-            // A chunk that was stored as it is may be whole though its neighbour is not.
-            guard block.isWhole || !block.header.isCompressed else { return objects }
-            raw = try block.inflated(self.decompressor)
+            let name = ObjectName(.packs, pack.name)
+            let header = try PackHeader(try self.repository.store.read(name, at: 0, count: PackHeader.length))
+            return header == contents.header ? nil : FerryError(.integrity, "it is another one's")
+        } catch {
+            return error
+        }
+    }
+
+    /// What of a block is not what it should be, and whether its stored bytes have their sum.
+    private func bad(
+        _ listed: PackFooter.Block,
+        _ pack: IndexedPack
+    ) throws(FerryError) -> (objects: [IndexedObject], isWhole: Bool) {
+        let objects = listed.objects
+        guard let place = objects.first?.place else { return ([], true) }
+        let (raw, isWhole): ([UInt8], Bool)
+        do throws(FerryError) {
+            let block = try StoredBlock(place, of: pack, in: self.repository.store)
+            guard block.header == listed.header else { return (objects, false) }
+            // A chunk may be whole though its neighbour is not.
+            (raw, isWhole) = (try block.inflated(self.decompressor), block.isWhole)
         } catch {
             guard error.isDamage else { throw error }
-            return objects
+            return (objects, false)
         }
         // SAFETY: the header's lengths add up to those of the raw bytes; the pointers do not leave the closure.
         let ids = unsafe raw.withUnsafeBytes { raw in
@@ -145,6 +161,6 @@ struct PackCheck {
                 }
             )
         }
-        return zip(objects, ids).compactMap { $0.id == $1 ? nil : $0 }
+        return (zip(objects, ids).compactMap { $0.id == $1 ? nil : $0 }, isWhole)
     }
 }

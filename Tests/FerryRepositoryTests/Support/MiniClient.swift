@@ -17,7 +17,8 @@ indirect enum TestTree: Equatable {
 
 /// A client in miniature: cuts files at fixed lengths, asks, and sends what is lacked, children first.
 struct MiniClient {
-    let writer: RepositoryWriter
+    /// nil for finding out ids only.
+    private let writer: RepositoryWriter?
     /// Bytes of a chunk.
     var chunkLength = 1000
     /// Raw bytes of a block.
@@ -28,7 +29,7 @@ struct MiniClient {
     private var pending: [ObjectKind: [[UInt8]]] = [:]
     private let compressor = BlockCompressor()
 
-    init(_ writer: RepositoryWriter) { self.writer = writer }
+    init(_ writer: RepositoryWriter? = nil) { self.writer = writer }
 
     /// Backs a tree up and commits it.
     mutating func backUp(_ tree: TestTree, note: SnapshotNote = SnapshotNote()) throws(FerryError) -> ChunkID {
@@ -36,10 +37,18 @@ struct MiniClient {
         let root = try self.directory(things)
         try self.send(.data)
         try self.send(.node)
-        return try self.writer.commit(root: root, rest: note.encoded)
+        guard let writer = self.writer else { return root }
+        return try writer.commit(root: root, rest: note.encoded)
     }
 
+    /// Sends a directory, unless it is there: the client remembers what it read, and so asks for the whole before its parts.
     mutating func directory(_ things: [[UInt8]: TestTree]) throws(FerryError) -> ChunkID {
+        if let writer = self.writer, self.asks {
+            var dry = MiniClient()
+            dry.chunkLength = self.chunkLength
+            let id = try dry.directory(things)
+            if try writer.has([ObjectKey(.node, id)]) == [true] { return id }
+        }
         var builder = DirectoryBuilder()
         for (name, thing) in things.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
             let (mode, content): (UInt32, Entry.Content) =
@@ -71,7 +80,8 @@ struct MiniClient {
     /// Sends an object, sooner or later.
     mutating func put(_ kind: ObjectKind, _ bytes: [UInt8]) throws(FerryError) -> ChunkID {
         let id = ChunkID.hashing(bytes)
-        if self.asks, try self.writer.has([ObjectKey(kind, id)]) == [true] { return id }
+        guard let writer = self.writer else { return id }
+        if self.asks, try writer.has([ObjectKey(kind, id)]) == [true] { return id }
         if self.pending[kind]?.contains(bytes) == true { return id }
         let waiting = self.pending[kind, default: []].reduce(0) { $0 + $1.count }
         if waiting + bytes.count > self.blockLength { try self.send(kind) }
@@ -85,7 +95,7 @@ struct MiniClient {
         guard let objects = self.pending[kind], !objects.isEmpty else { return }
         self.pending[kind] = nil
         self.sent += objects.count
-        try self.writer.append(kind, objects, compressor: self.compressor)
+        try self.writer?.append(kind, objects, compressor: self.compressor)
     }
 }
 
