@@ -127,7 +127,7 @@ extension RepositoryIndex {
         try self.read { db in
             var counts: [Int64: Int] = [:]
             let rows = try Row.fetchCursor(db, sql: "SELECT pack, COUNT(*) FROM object GROUP BY pack")
-            while let row = try rows.next() { counts[row[0]] = row[1] }
+            while let row = try rows.next() { counts[try row.integer(0)] = Int(try row.integer(1)) }
             return counts
         }
     }

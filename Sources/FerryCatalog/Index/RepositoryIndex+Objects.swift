@@ -59,7 +59,7 @@ extension RepositoryIndex {
         )
         return try Row.fetchAll(statement, arguments: [key.kind.rawValue, key.id.data, limit]).map { row in
             ObjectLocation(
-                pack: row[0],
+                pack: try row.integer(0),
                 place: IndexedObject.Place(
                     block: try row.number(1),
                     stored: try row.number(2),

@@ -123,7 +123,7 @@ extension RepositoryIndex {
             do {
                 let sorted = Sorted(objects)
                 try RepositoryIndex.add(self.db, name, header, length: length, sorted, completeIn: nil)
-            } catch { throw Catalog.translate(error, "write the index") }
+            } catch { throw RepositoryIndex.translate(error, "write the index") }
         }
 
         /// Keeps a copy of a snapshot.
@@ -131,7 +131,7 @@ extension RepositoryIndex {
         /// - Throws: what SQLite met.
         package func add(_ snapshot: ChunkID, _ encoded: [UInt8]) throws(FerryError) {
             do { try RepositoryIndex.addSnapshot(self.db, snapshot, encoded) } catch {
-                throw Catalog.translate(error, "write the index")
+                throw RepositoryIndex.translate(error, "write the index")
             }
         }
     }
@@ -197,10 +197,10 @@ extension RepositoryIndex {
     }
 
     private static func pack(_ row: Row) throws -> IndexedPack {
-        guard let kind = UInt8(exactly: row[2] as Int64).flatMap(ObjectKind.init(rawValue:)),
-            let salt = PackSalt(row[3] as Data), let length = UInt64(exactly: row[4] as Int64)
+        guard let kind = UInt8(exactly: try row.integer(2)).flatMap(ObjectKind.init(rawValue:)),
+            let salt = PackSalt(try row.bytes(3)), let length = UInt64(exactly: try row.integer(4))
         else { throw FerryError(.integrity, "the index is damaged: a pack is malformed") }
-        return IndexedPack(number: row[0], name: try row.id(1), kind: kind, salt: salt, length: length)
+        return IndexedPack(number: try row.integer(0), name: try row.id(1), kind: kind, salt: salt, length: length)
     }
 
     /// Counts everything, in time that grows with it.
@@ -221,13 +221,13 @@ extension RepositoryIndex {
                     """
             )
             while let row = try rows.next() {
-                let count = UInt64(clamping: row[1] as Int64)
-                if row[0] as Int64 == Int64(ObjectKind.data.rawValue) {
+                let count = UInt64(clamping: try row.integer(1))
+                if try row.integer(0) == Int64(ObjectKind.data.rawValue) {
                     counts.chunks = count
                 } else {
                     counts.nodes = count
                 }
-                counts.raw += UInt64(clamping: row[2] as Int64)
+                counts.raw = counts.raw.addingReportingOverflow(UInt64(clamping: try row.integer(2))).partialValue
             }
             return counts
         }

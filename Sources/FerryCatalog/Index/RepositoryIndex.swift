@@ -55,7 +55,7 @@ package final class RepositoryIndex: Sendable {
                 return false
             }
         } catch {
-            throw Catalog.translate(error, "open the index \(Escaping.escape(path))")
+            throw RepositoryIndex.translate(error, "open the index \(Escaping.escape(path))")
         }
     }
 
@@ -67,17 +67,17 @@ package final class RepositoryIndex: Sendable {
             try self.pool.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
             try self.pool.close()
         } catch {
-            throw Catalog.translate(error, "close the index")
+            throw RepositoryIndex.translate(error, "close the index")
         }
     }
 
     func read<Value>(_ body: (Database) throws -> Value) throws(FerryError) -> Value {
-        do { return try self.pool.read(body) } catch { throw Catalog.translate(error, "read the index") }
+        do { return try self.pool.read(body) } catch { throw RepositoryIndex.translate(error, "read the index") }
     }
 
     /// Runs `body` in one transaction, which an error rolls back and a power cut may undo as a whole.
     func write<Value>(_ body: (Database) throws -> Value) throws(FerryError) -> Value {
-        do { return try self.pool.write(body) } catch { throw Catalog.translate(error, "write the index") }
+        do { return try self.pool.write(body) } catch { throw RepositoryIndex.translate(error, "write the index") }
     }
 
     /// Runs `body` in one transaction that is durable when this returns, as are all before it.
@@ -92,7 +92,7 @@ package final class RepositoryIndex: Sendable {
                 }
             }
         } catch {
-            throw Catalog.translate(error, "write the index")
+            throw RepositoryIndex.translate(error, "write the index")
         }
     }
 }
@@ -165,10 +165,38 @@ extension ChunkID {
     var data: Data { self.withUnsafeBytes { Data($0) } }
 }
 
+extension RepositoryIndex {
+    /// What SQLite met, for the house. As nothing but damage makes a cache of ours say something unexpected, that is `.integrity`.
+    static func translate(_ error: any Error, _ action: String) -> FerryError {
+        if let error = error as? FerryError { return error }
+        if let error = error as? DatabaseError {
+            switch error.resultCode {
+            case .SQLITE_FULL, .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_CANTOPEN,
+                .SQLITE_AUTH,
+                .SQLITE_IOERR, .SQLITE_NOMEM, .SQLITE_INTERRUPT, .SQLITE_ABORT, .SQLITE_MISUSE:
+                return Catalog.translate(error, action)
+            default: break
+            }
+        }
+        return FerryError(
+            .integrity,
+            "cannot \(action): it is damaged",
+            remedy: "make the repository's index anew",
+            cause: error
+        )
+    }
+}
+
 extension Row {
+    /// A number in a column. Unlike a subscript it does not trap on what a damaged file holds.
+    func integer(_ column: Int) throws -> Int64 { try self.decode(Int64.self, atIndex: column) }
+
+    /// Bytes in a column.
+    func bytes(_ column: Int) throws -> Data { try self.decode(Data.self, atIndex: column) }
+
     /// An id in a column.
     func id(_ column: Int) throws -> ChunkID {
-        guard let id = ChunkID(bytes: self[column] as Data) else {
+        guard let id = ChunkID(bytes: try self.bytes(column)) else {
             throw FerryError(.integrity, "the index is damaged: an id has no legal length")
         }
         return id
@@ -176,7 +204,7 @@ extension Row {
 
     /// A number in a column.
     func number(_ column: Int) throws -> UInt32 {
-        guard let number = UInt32(exactly: self[column] as Int64) else {
+        guard let number = UInt32(exactly: try self.integer(column)) else {
             throw FerryError(.integrity, "the index is damaged: a number is out of bounds")
         }
         return number
