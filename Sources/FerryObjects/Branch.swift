@@ -47,7 +47,7 @@ package struct Branch: Equatable, Sendable {
 
     /// - Throws: `.integrity` if the node is none.
     package init(_ node: Node) throws(FerryError) {
-        var reader = ByteReader(node.content, "a list of parts")
+        var reader = ByteReader(node.content[...], "a list of parts")
         let form = NodeForm(rawValue: try reader.fixed(UInt8.self))
         guard form == .directories || form == .recipes else { throw reader.damaged("it is none") }
         let level = try reader.varint(upTo: Self.maximumDepth)

@@ -10,7 +10,14 @@ package struct ByteReader {
     ///   - bytes: the encoding.
     ///   - subject: what it is, for errors.
     package init(_ bytes: some Sequence<UInt8>, _ subject: String) {
-        self.rest = ArraySlice(bytes)
+        self.init(ArraySlice(bytes), subject)
+    }
+
+    /// - Parameters:
+    ///   - bytes: the encoding, which is not copied.
+    ///   - subject: what it is, for errors.
+    package init(_ bytes: ArraySlice<UInt8>, _ subject: String) {
+        self.rest = bytes
         self.subject = subject
     }
 
@@ -31,7 +38,12 @@ package struct ByteReader {
 
     /// - Throws: `.integrity` if it ends early.
     package mutating func fixed<Number: FixedWidthInteger>(_ type: Number.Type) throws(FerryError) -> Number {
-        try self.raw(Number.bitWidth / 8).reduce(0) { $0 << 8 | Number(truncatingIfNeeded: $1) }
+        let count = Number.bitWidth / 8
+        guard count <= self.rest.count else { throw self.damaged("it ends early") }
+        var number: Number = 0
+        for byte in self.rest.prefix(count) { number = number << 8 | Number(truncatingIfNeeded: byte) }
+        self.rest = self.rest.dropFirst(count)
+        return number
     }
 
     /// - Throws: `.integrity` if it ends early, does not fit or is not in its shortest form.
@@ -76,7 +88,8 @@ package struct ByteReader {
 
     /// - Throws: `.integrity` if it ends early.
     package mutating func id() throws(FerryError) -> ChunkID {
-        guard let id = ChunkID(bytes: try self.raw(ChunkID.length)) else { throw self.damaged("it ends early") }
+        guard let id = ChunkID(bytes: self.rest.prefix(ChunkID.length)) else { throw self.damaged("it ends early") }
+        self.rest = self.rest.dropFirst(ChunkID.length)
         return id
     }
 

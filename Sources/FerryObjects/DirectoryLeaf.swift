@@ -25,7 +25,7 @@ package struct DirectoryLeaf: Equatable, Sendable {
     /// - Parameter node: its id is the caller's to check.
     /// - Throws: `.integrity` if it is no part of a directory.
     package init(_ node: Node) throws(FerryError) {
-        var reader = ByteReader(node.content, "a directory")
+        var reader = ByteReader(node.content[...], "a directory")
         guard try reader.fixed(UInt8.self) == NodeForm.directory.rawValue else { throw reader.damaged("it is none") }
         let accounts = try Self.accounts(&reader)
         let count = try reader.varint(upTo: Node.maximumLength)

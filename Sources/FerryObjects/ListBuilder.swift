@@ -72,11 +72,14 @@ package struct DirectoryBuilder {
     /// - Parameters:
     ///   - entry: the next.
     ///   - emit: takes a node that is complete and returns its id.
-    /// - Throws: what `emit` does.
+    /// - Throws: `.tooLarge` if no node holds so large an entry, and what `emit` does.
     package mutating func append(
         _ entry: Entry,
         _ emit: (Node) throws(FerryError) -> ChunkID
     ) throws(FerryError) {
+        guard entry.longestEncoding <= Self.maximum else {
+            throw FerryError(.tooLarge, "\(Escaping.escape(entry.name)) has more attributes than a snapshot keeps")
+        }
         if self.leaf.count > 0, self.leaf.length + entry.longestEncoding > Self.maximum { try self.close(emit) }
         if self.leaf.count == 0 { self.firstName = entry.name }
         self.leaf.append(entry)

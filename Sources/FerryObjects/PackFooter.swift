@@ -67,6 +67,8 @@ package struct PackFooter: Equatable, Sendable {
     /// Bytes of a whole pack.
     package static let maximumPackLength = 128 << 20
 
+    private static let ownerLimit = 255
+
     /// A block, and where it lies.
     package struct Block: Equatable, Sendable {
         /// In the pack, in bytes; of its header.
@@ -124,17 +126,22 @@ package struct PackFooter: Equatable, Sendable {
     /// - Parameter bytes: an encoded footer, the name of which is the caller's to check.
     /// - Throws: `.integrity` if it is damaged, `.newerState` if it has a critical section that is not known.
     package init(_ bytes: [UInt8]) throws(FerryError) {
-        var reader = ByteReader(bytes, "a pack's footer")
+        var reader = ByteReader(bytes[...], "a pack's footer")
         var (header, owner, epoch, blocks) = (PackHeader?.none, "", UInt64(0), [Block]?.none)
         while !reader.isAtEnd {
             let type = try reader.fixed(UInt16.self)
             let body = try reader.raw(Int(try reader.fixed(UInt32.self)))
             switch Section(rawValue: type & ~Self.critical) {
             case .header: header = try PackHeader(body)
-            case .owner: owner = String(decoding: body, as: UTF8.self)
+            case .owner:
+                guard body.count <= Self.ownerLimit, let name = String(validating: body, as: UTF8.self) else {
+                    throw reader.damaged("its owner has no name")
+                }
+                owner = name
             case .epoch:
-                var number = ByteReader(body, "a pack's footer")
+                var number = ByteReader(body[...], "a pack's footer")
                 epoch = try number.fixed(UInt64.self)
+                try number.end()
             case .blocks:
                 guard let header else { throw reader.damaged("its sections are not in order") }
                 blocks = try Self.blocks(body, header)
@@ -153,7 +160,7 @@ package struct PackFooter: Equatable, Sendable {
     }
 
     private static func blocks(_ body: [UInt8], _ header: PackHeader) throws(FerryError) -> [Block] {
-        var reader = ByteReader(body, "a pack's footer")
+        var reader = ByteReader(body[...], "a pack's footer")
         let count = Int(try reader.fixed(UInt32.self))
         guard count <= body.count / BlockHeader.length else { throw reader.damaged("it ends early") }
         var blocks: [Block] = []

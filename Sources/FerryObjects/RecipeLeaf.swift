@@ -21,7 +21,7 @@ package struct RecipeLeaf: Equatable, Sendable {
 
     /// - Throws: `.integrity` if the node is none.
     package init(_ node: Node) throws(FerryError) {
-        var reader = ByteReader(node.content, "a recipe")
+        var reader = ByteReader(node.content[...], "a recipe")
         guard try reader.fixed(UInt8.self) == NodeForm.recipe.rawValue else { throw reader.damaged("it is none") }
         let count = try reader.varint(upTo: Self.maximumCount)
         var segments: [Segment] = []

@@ -14,7 +14,9 @@ package final class Repository: Sendable {
 
     package let configuration: RepositoryConfiguration
     let store: any ObjectStore
-    let index: RepositoryIndex
+    var index: RepositoryIndex { self.currentIndex.withLock { $0 } }
+    private let currentIndex: Mutex<RepositoryIndex>
+    private let indexDirectory: String
     /// Held while a snapshot is committed, and while marks are voided, so that no snapshot builds on marks that are void.
     let commits: Mutex<Commits>
     /// Whether it is being verified or indexed.
@@ -82,34 +84,23 @@ package final class Repository: Sendable {
             return (now.seconds, now.nanoseconds)
         }
     ) throws(FerryError) {
+        let (configuration, index): (RepositoryConfiguration, RepositoryIndex)
         do throws(FerryError) {
-            let configuration = try RepositoryConfiguration(try store.configuration())
-            let index = try Self.openIndex(in: indexDirectory, configuration.id)
-            let first = Repository(store, index, configuration, limits, now)
-            do throws(FerryError) {
-                try first.reconcile()
-                self.init(store, index, configuration, limits, now, first.commits.withLock { $0 })
-                return
-            } catch {
-                try? index.close()
-                // Everything else that is damaged is passed over.
-                guard error.code == .integrity else { throw error }
-            }
-            try Self.removeIndex(in: indexDirectory)
-            let again = Repository(
-                store,
-                try Self.openIndex(in: indexDirectory, configuration.id),
-                configuration,
-                limits,
-                now
-            )
-            do throws(FerryError) { try again.reconcile() } catch {
-                try? again.index.close()
-                throw error
-            }
-            self.init(store, again.index, configuration, limits, now, again.commits.withLock { $0 })
+            configuration = try RepositoryConfiguration(try store.configuration())
+            index = try Self.openIndex(in: indexDirectory, configuration.id)
         } catch {
             store.close()
+            throw error
+        }
+        self.init(store, index, indexDirectory, configuration, limits, now)
+        do throws(FerryError) {
+            do throws(FerryError) { try self.reconcile() } catch  where error.code == .integrity {
+                // Everything else that is damaged is passed over.
+                try self.replaceIndex()
+                try self.reconcile()
+            }
+        } catch {
+            self.close()
             throw error
         }
     }
@@ -117,14 +108,15 @@ package final class Repository: Sendable {
     private init(
         _ store: any ObjectStore,
         _ index: RepositoryIndex,
+        _ indexDirectory: String,
         _ configuration: RepositoryConfiguration,
         _ limits: PackLimits,
-        _ now: @escaping @Sendable () -> (seconds: Int64, nanoseconds: UInt32),
-        _ commits: Commits = Commits()
+        _ now: @escaping @Sendable () -> (seconds: Int64, nanoseconds: UInt32)
     ) {
-        (self.store, self.index, self.configuration) = (store, index, configuration)
+        (self.store, self.indexDirectory, self.configuration) = (store, indexDirectory, configuration)
+        self.currentIndex = Mutex(index)
         (self.limits, self.now) = (limits, now)
-        self.commits = Mutex(commits)
+        self.commits = Mutex(Commits())
     }
 
     private static func openIndex(in directory: String, _ repository: [UInt8]) throws(FerryError) -> RepositoryIndex {
@@ -140,6 +132,15 @@ package final class Repository: Sendable {
     private static func removeIndex(in directory: String) throws(FerryError) {
         let files = try ObjectDirectory(path: directory)
         for name in RepositoryIndex.files(Self.indexName) { try files.remove(name) }
+    }
+
+    /// Puts an empty index in the place of one that SQLite cannot mend. Who is using that one fails.
+    func replaceIndex() throws(FerryError) {
+        try self.currentIndex.withLock { index throws(FerryError) in
+            try? index.close()
+            try Self.removeIndex(in: self.indexDirectory)
+            index = try Self.openIndex(in: self.indexDirectory, self.configuration.id)
+        }
     }
 
     /// Lets another process have the repository. Calls after this one fail.

@@ -71,6 +71,12 @@ package final class RepositoryIndex: Sendable {
         }
     }
 
+    /// Whether SQLite finds the file sound, in time that grows with it. It may be sound and tell what is wrong.
+    package func isSound() -> Bool {
+        let answer = try? self.pool.read { db in try String.fetchOne(db, sql: "PRAGMA integrity_check(1)") }
+        return answer == "ok"
+    }
+
     func read<Value>(_ body: (Database) throws -> Value) throws(FerryError) -> Value {
         do { return try self.pool.read(body) } catch { throw RepositoryIndex.translate(error, "read the index") }
     }
@@ -152,6 +158,7 @@ enum IndexSchema {
                 ) STRICT, WITHOUT ROWID;
                 """
         )
+        // By chance, so that what was found out with an earlier index is void with this one.
         try db.execute(
             sql: "INSERT INTO meta VALUES ('repository', ?), ('generation', 1), ('unmarked', 0)",
             arguments: [repository]

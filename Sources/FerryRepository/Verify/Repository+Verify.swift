@@ -20,6 +20,10 @@ extension Repository {
     ) throws(FerryError) -> VerifyReport {
         try self.alone { () throws(FerryError) in
             var report = VerifyReport()
+            if !self.index.isSound() {
+                report.note(nil, "the index was damaged, and was made anew")
+                try self.fillIndex { _ in }
+            }
             try self.findPacks(&report)
             try self.checkPacks(depth, &report, onProgress)
             let snapshots = try self.checkSnapshots(&report)
@@ -27,7 +31,7 @@ extension Repository {
             try self.restoreMarks()
             for snapshot in snapshots {
                 guard try self.index.has([ObjectKey(.node, snapshot.root)]).answers != [true] else { continue }
-                report.touched.append(try TouchedPaths(self).find(snapshot))
+                report.touch(try TouchedPaths(self).find(snapshot, limit: report.pathsLeft))
             }
             return report
         }
@@ -102,7 +106,7 @@ extension Repository {
             report.note(nil, "the snapshot \(id) cannot be read: \(error.message)")
             guard let encoded = try self.index.snapshot(id), let snapshot = try? Snapshot(encoded), snapshot.id == id
             else {
-                report.touched.append(.init(id: id, unreadable: error, paths: [], morePaths: 0))
+                report.touch(.init(id: id, unreadable: error, paths: [], morePaths: 0))
                 continue
             }
             let upload = try self.store.begin()
@@ -137,26 +141,38 @@ extension Repository {
         onProgress: (VerifyProgress) throws(FerryError) -> Void = { _ in }
     ) throws(FerryError) {
         try self.alone { () throws(FerryError) in
-            try self.voidingMarks { () throws(FerryError) in
-                try self.index.rebuild { filling throws(FerryError) in
-                    var progress = VerifyProgress()
-                    try self.store.list(.packs) { _ throws(FerryError) in progress.ofPacks += 1 }
-                    try self.store.list(.packs) { name throws(FerryError) in
-                        progress.packs += 1
-                        if case .success(let contents) = try self.settled(name) {
-                            try filling.add(name, contents.header, length: contents.length, contents.objects)
-                            progress.bytes += contents.length
-                        }
-                        try onProgress(progress)
+            try self.fillIndex(onProgress)
+            try self.restoreMarks()
+        }
+    }
+
+    private func fillIndex(_ onProgress: (VerifyProgress) throws(FerryError) -> Void) throws(FerryError) {
+        do throws(FerryError) { try self.refillIndex(onProgress) } catch {
+            guard error.code == .integrity else { throw error }
+            try self.replaceIndex()
+            try self.refillIndex(onProgress)
+        }
+    }
+
+    private func refillIndex(_ onProgress: (VerifyProgress) throws(FerryError) -> Void) throws(FerryError) {
+        try self.voidingMarks { () throws(FerryError) in
+            try self.index.rebuild { filling throws(FerryError) in
+                var progress = VerifyProgress()
+                try self.store.list(.packs) { _ throws(FerryError) in progress.ofPacks += 1 }
+                try self.store.list(.packs) { name throws(FerryError) in
+                    progress.packs += 1
+                    if case .success(let contents) = try self.settled(name) {
+                        try filling.add(name, contents.header, length: contents.length, contents.objects)
+                        progress.bytes += contents.length
                     }
-                    try self.store.list(.snapshots) { id throws(FerryError) in
-                        do throws(FerryError) { try filling.add(id, try self.readSnapshot(id).encoded) } catch {
-                            guard error.isDamage else { throw error }
-                        }
+                    try onProgress(progress)
+                }
+                try self.store.list(.snapshots) { id throws(FerryError) in
+                    do throws(FerryError) { try filling.add(id, try self.readSnapshot(id).encoded) } catch {
+                        guard error.isDamage else { throw error }
                     }
                 }
             }
-            try self.restoreMarks()
         }
     }
 

@@ -29,15 +29,23 @@ struct TouchedPaths {
     private struct Paths {
         var listed: [[UInt8]] = []
         var more: UInt64 = 0
+        let limit: Int
 
         mutating func add(_ path: [UInt8]) {
-            if self.listed.count < VerifyReport.maximumPaths { self.listed.append(path) } else { self.more += 1 }
+            if self.listed.count < self.limit { self.listed.append(path) } else { self.more += 1 }
         }
     }
 
+    /// Finds them.
+    ///
+    /// - Parameters:
+    ///   - snapshot: one that is not complete.
+    ///   - limit: paths that are listed; if it is 0, none is looked for.
+    /// - Returns: what is touched.
     /// - Throws: what index and store met, but not what is damaged.
-    func find(_ snapshot: SnapshotRoot) throws(FerryError) -> VerifyReport.Touched {
-        var paths = Paths()
+    func find(_ snapshot: SnapshotRoot, limit: Int) throws(FerryError) -> VerifyReport.Touched {
+        var paths = Paths(limit: limit)
+        guard limit > 0 else { return .init(id: snapshot.id, unreadable: nil, paths: [], morePaths: 1) }
         var left = Self.maximumNodes
         var waiting: [(node: ChunkID, path: [UInt8])] = [(snapshot.root, [])]
         while let (id, path) = waiting.popLast() {

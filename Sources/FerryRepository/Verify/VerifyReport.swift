@@ -25,8 +25,10 @@ package struct VerifyProgress: Sendable, Equatable {
 package struct VerifyReport: Sendable {
     /// Findings that are listed; more are counted.
     package static let maximumFindings = 1000
-    /// Paths of one snapshot that are listed; more are counted.
-    package static let maximumPaths = 100
+    /// Paths of one snapshot that are listed, and of all; more are counted, or told to be there.
+    package static let (maximumPaths, maximumAllPaths) = (100, 10_000)
+    /// Snapshots that are listed; more are counted.
+    package static let maximumTouched = 10_000
 
     /// Something that is not as it should be.
     package struct Finding: Sendable, Equatable {
@@ -42,7 +44,7 @@ package struct VerifyReport: Sendable {
         package let unreadable: FerryError?
         /// What cannot be restored, in part or at all, by paths from its top.
         package let paths: [[UInt8]]
-        /// Paths beyond those.
+        /// Paths beyond those: as many at least.
         package let morePaths: UInt64
     }
 
@@ -58,10 +60,22 @@ package struct VerifyReport: Sendable {
     package internal(set) var lost: UInt64 = 0
     /// Objects that are damaged in one place and lie elsewhere, too.
     package internal(set) var healed: UInt64 = 0
-    package internal(set) var touched: [Touched] = []
+    package private(set) var touched: [Touched] = []
+    /// Of all snapshots that are touched, listed or not.
+    package private(set) var touchedCount: UInt64 = 0
+    /// Paths that may still be listed of the next snapshot.
+    private(set) var pathsLeft = VerifyReport.maximumPaths
+    private var allPaths = 0
 
     /// Whether all is as it should be. Places that are no good, of objects that lie elsewhere too, are no flaw once they are known.
     package var isClean: Bool { self.findingCount == 0 && self.touched.isEmpty }
+
+    mutating func touch(_ snapshot: Touched) {
+        self.touchedCount += 1
+        if self.touched.count < Self.maximumTouched { self.touched.append(snapshot) }
+        self.allPaths += snapshot.paths.count
+        self.pathsLeft = max(0, min(Self.maximumPaths, Self.maximumAllPaths - self.allPaths))
+    }
 
     mutating func note(_ pack: ChunkID?, _ message: String) {
         self.findingCount += 1
