@@ -189,6 +189,11 @@ let package = Package(
             swiftSettings: house
         ),
         .testTarget(
+            name: "FerryStorageTests",
+            dependencies: ["FerryTestKit", "FerryErrors", "FerryChunking", "FerryFiles", "FerryStorage"],
+            swiftSettings: house
+        ),
+        .testTarget(
             name: "FerryRepositoryTests",
             dependencies: [
                 "FerryTestKit", "FerryErrors", "FerryChunking", "FerryObjects", "FerryFiles", "FerryStorage",
