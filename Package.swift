@@ -100,7 +100,9 @@ let package = Package(
         ),
         .target(
             name: "FerryTransfer",
-            dependencies: ["FerryErrors", "FerryWire", "FerryChunking", "FerryProtocol", "FerryFiles", nio],
+            dependencies: [
+                "FerryErrors", "FerryWire", "FerryChunking", "FerryObjects", "FerryProtocol", "FerryFiles", nio,
+            ],
             swiftSettings: strict
         ),
         .target(
@@ -115,7 +117,7 @@ let package = Package(
             name: "FerryServer",
             dependencies: [
                 "CLinux", "FerryErrors", "FerryWire", "FerryChunking", "FerryProtocol", "FerryFiles", "FerryCatalog",
-                "FerryTransfer",
+                "FerryObjects", "FerryRepository", "FerryTransfer",
                 "FerryTransport", nio, posix, concurrency, ssl, crypto, yams, logging, lifecycle,
             ],
             swiftSettings: house
@@ -123,7 +125,8 @@ let package = Package(
         .target(
             name: "FerryClient",
             dependencies: [
-                "FerryErrors", "FerryWire", "FerryChunking", "FerryProtocol", "FerryFiles", "FerryTransfer",
+                "FerryErrors", "FerryWire", "FerryChunking", "FerryProtocol", "FerryFiles", "FerryObjects",
+                "FerryTransfer",
                 "FerryTransport", nio, posix, concurrency, ssl, logging,
             ],
             swiftSettings: house
@@ -133,7 +136,7 @@ let package = Package(
             name: "FerryCommands",
             dependencies: [
                 "CBuild", "CLinux", "FerryErrors", "FerryWire", "FerryChunking", "FerryFiles", "FerryCatalog",
-                "FerryTransfer", "FerryServer",
+                "FerryObjects", "FerryTransfer", "FerryServer",
                 "FerryClient", "FerryTransport", nio, posix, concurrency, logging, arguments,
             ],
             swiftSettings: house

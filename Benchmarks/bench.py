@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import backups
 import connections
 import data
 import trees
@@ -337,6 +338,7 @@ ROWS = {
     "eight-clients": eight_clients,
     "resume": resume,
     **trees.ROWS,
+    **backups.ROWS,
     **connections.ROWS,
     "memory": memory,
     "idle": idle,

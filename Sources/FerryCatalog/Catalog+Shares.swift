@@ -8,37 +8,54 @@ extension Catalog {
     ///   - name: Its name.
     ///   - path: Its directory, absolute; whether it exists is the caller's business.
     ///   - readOnly: Whether writes are refused whatever is granted.
+    ///   - isRepository: Whether it is a repository.
     /// - Throws: `.exists` if the name belongs to another path or is the same path with another `readOnly`;
     ///   `.invalidPath` if the path is not absolute or holds a NUL.
-    package func addShare(_ name: Name, path: String, readOnly: Bool = false) throws(FerryError) {
+    package func addShare(
+        _ name: Name,
+        path: String,
+        readOnly: Bool = false,
+        isRepository: Bool = false
+    ) throws(FerryError) {
         guard path.utf8.first == UInt8(ascii: "/"), !path.utf8.contains(0) else {
             throw FerryError(.invalidPath, "'\(Escaping.escape(path))' is not an absolute path")
         }
         try self.write { db in
             if let old = try Self.share(name, in: db) {
-                guard old.path != path || old.readOnly != readOnly else { return }
-                let kind = old.readOnly ? "read-only " : ""
+                let isSame = old.path == path && old.readOnly == readOnly && old.isRepository == isRepository
+                guard !isSame else { return }
+                let kind = old.isRepository ? "repository" : old.readOnly ? "read-only share" : "share"
                 throw FerryError(
                     .exists,
-                    "\(name) is already the \(kind)share of \(Escaping.escape(old.path))",
-                    remedy: "take another name, or remove that share first"
+                    "\(name) is already the \(kind) of \(Escaping.escape(old.path))",
+                    remedy: "take another name, or remove that \(old.isRepository ? "repository" : "share") first"
                 )
             }
             try db.execute(
-                sql: "INSERT INTO share (name, path, read_only) VALUES (?, ?, ?)",
-                arguments: [name.text, path, readOnly]
+                sql: "INSERT INTO share (name, path, read_only, is_repository) VALUES (?, ?, ?, ?)",
+                arguments: [name.text, path, readOnly, isRepository]
             )
         }
     }
 
-    /// Removes a share and the grants on it; its directory stays as it is.
+    /// Removes a share or a repository and the grants on it; its directory stays as it is.
     ///
-    /// - Parameter name: Its name.
+    /// - Parameters:
+    ///   - name: Its name.
+    ///   - isRepository: Which of the two it must be.
     /// - Returns: The users who had a grant on it.
-    /// - Throws: `.notFound` if there is no such share.
+    /// - Throws: `.notFound` if there is none.
     @discardableResult
-    package func removeShare(_ name: Name) throws(FerryError) -> [Name] {
+    package func removeShare(_ name: Name, isRepository: Bool = false) throws(FerryError) -> [Name] {
         try self.write { db in
+            guard try Self.share(name, in: db)?.isRepository == isRepository else {
+                guard isRepository else { throw Self.noShare(name) }
+                throw FerryError(
+                    .notFound,
+                    "there is no repository \(name)",
+                    remedy: "see 'ferryd repository list'"
+                )
+            }
             let sql = "SELECT user FROM privilege WHERE share = ? ORDER BY user"
             let users = try String.fetchAll(db, sql: sql, arguments: [name.text])
             try db.execute(sql: "DELETE FROM share WHERE name = ?", arguments: [name.text])
@@ -47,12 +64,15 @@ extension Catalog {
         }
     }
 
-    /// All shares in the order of their names.
+    /// All shares and repositories in the order of their names.
     ///
     /// - Throws: What SQLite met.
     package func shares() throws(FerryError) -> [ShareRecord] {
         try self.read { db in
-            try Row.fetchAll(db, sql: "SELECT name, path, read_only FROM share ORDER BY name").map(
+            try Row.fetchAll(
+                db,
+                sql: "SELECT name, path, read_only, is_repository FROM share ORDER BY name"
+            ).map(
                 ShareRecord.init(row:)
             )
         }
@@ -66,7 +86,9 @@ extension Catalog {
     }
 
     static func share(_ name: Name, in db: Database) throws -> ShareRecord? {
-        let statement = try db.cachedStatement(sql: "SELECT name, path, read_only FROM share WHERE name = ?")
+        let statement = try db.cachedStatement(
+            sql: "SELECT name, path, read_only, is_repository FROM share WHERE name = ?"
+        )
         return try Row.fetchOne(statement, arguments: [name.text]).map(ShareRecord.init(row:))
     }
 
@@ -77,6 +99,11 @@ extension Catalog {
 
 extension ShareRecord {
     init(row: Row) {
-        self.init(name: Name(stored: row["name"]), path: row["path"], readOnly: row["read_only"])
+        self.init(
+            name: Name(stored: row["name"]),
+            path: row["path"],
+            readOnly: row["read_only"],
+            isRepository: row["is_repository"]
+        )
     }
 }

@@ -87,7 +87,7 @@ extension Catalog {
     /// - Returns: What is left.
     /// - Throws: `.notFound` if there is no such user or share.
     @discardableResult
-    package func revoke(user: Name, share: Name, rights: Rights = .all) throws(FerryError) -> Rights {
+    package func revoke(user: Name, share: Name, rights: Rights = .ofRepositories) throws(FerryError) -> Rights {
         try self.write { db in
             guard try Self.hasUser(user, in: db) else { throw Self.noUser(user) }
             guard try Self.share(share, in: db) != nil else { throw Self.noShare(share) }
@@ -129,9 +129,14 @@ extension Catalog {
     }
 
     private static func grant(_ grant: GrantRecord, to user: Name, in db: Database) throws {
-        guard try Self.share(grant.share, in: db) != nil else { throw Self.noShare(grant.share) }
-        guard !grant.rights.isEmpty, Rights.all.isSuperset(of: grant.rights) else {
-            throw FerryError(.usage, "nothing to grant on \(grant.share)", remedy: "name read, write or both")
+        guard let share = try Self.share(grant.share, in: db) else { throw Self.noShare(grant.share) }
+        guard !grant.rights.isEmpty, (share.isRepository ? Rights.ofRepositories : .all).isSuperset(of: grant.rights)
+        else {
+            throw FerryError(
+                .usage,
+                "nothing to grant on \(grant.share)",
+                remedy: share.isRepository ? "name read, write or append" : "name read, write or both"
+            )
         }
         try db.execute(
             sql: """

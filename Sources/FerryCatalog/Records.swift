@@ -1,21 +1,25 @@
-/// What a user may do in a share.
+/// What a user may do in a share or a repository.
 package struct Rights: OptionSet, Hashable, Sendable {
     package let rawValue: Int64
 
     package init(rawValue: Int64) { self.rawValue = rawValue }
 
-    /// List, stat and pull.
+    /// List, stat and pull; of a repository, list and restore everybody's snapshots.
     package static let read = Rights(rawValue: 1)
     /// Push, remove and make directories.
     package static let write = Rights(rawValue: 2)
-    /// Everything that can be granted.
+    /// Back up into a repository, and list and restore one's own snapshots.
+    package static let append = Rights(rawValue: 4)
+    /// Everything that can be granted on a share.
     package static let all: Rights = [.read, .write]
+    /// Everything that can be granted on a repository.
+    package static let ofRepositories: Rights = [.read, .write, .append]
 }
 
 extension Rights: Codable {
-    private static let words = ["read": Rights.read, "write": Rights.write]
+    private static let words = ["read": Rights.read, "write": Rights.write, "append": Rights.append]
 
-    /// Reads a list of words: `read`, `write`. Another word is an error, for it may be a right that is meant to limit.
+    /// Reads a list of words: `read`, `write`, `append`. Another word is an error, for it may be a right that is meant to limit.
     package init(from decoder: any Decoder) throws {
         self = []
         for word in try [String](from: decoder) {
@@ -34,27 +38,40 @@ extension Rights: Codable {
 }
 
 extension Rights: CustomStringConvertible {
-    /// `read`, `write`, `read,write`, or `none`.
+    /// The words with commas between them, or `none`.
     package var description: String {
         var words: [String] = []
         if self.contains(.read) { words.append("read") }
         if self.contains(.write) { words.append("write") }
+        if self.contains(.append) { words.append("append") }
         return words.isEmpty ? "none" : words.joined(separator: ",")
     }
 }
 
-/// A directory that the daemon serves.
+/// A directory that the daemon serves: a share, or a repository.
 package struct ShareRecord: Hashable, Codable, Sendable {
     package let name: Name
     /// Absolute.
     package let path: String
     /// Whether writes are refused whatever is granted.
     package let readOnly: Bool
+    /// Whether it is a repository, the files of which nobody but the daemon reads.
+    package let isRepository: Bool
 
-    package init(name: Name, path: String, readOnly: Bool) {
+    package init(name: Name, path: String, readOnly: Bool, isRepository: Bool = false) {
         self.name = name
         self.path = path
         self.readOnly = readOnly
+        self.isRepository = isRepository
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        self.name = try fields.decode(Name.self, forKey: .name)
+        self.path = try fields.decode(String.self, forKey: .path)
+        self.readOnly = try fields.decode(Bool.self, forKey: .readOnly)
+        // A daemon that has not been restarted since an upgrade does not say it.
+        self.isRepository = try fields.decodeIfPresent(Bool.self, forKey: .isRepository) ?? false
     }
 }
 

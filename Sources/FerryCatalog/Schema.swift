@@ -43,6 +43,15 @@ enum Schema {
             // Bytes per second, each way; NULL for no limit.
             try db.execute(sql: "ALTER TABLE user ADD COLUMN rate INTEGER CHECK (rate > 0)")
         }
+        migrator.registerMigration("3 repositories") { db in
+            // Repositories share the names of shares, and their grants.
+            try db.execute(
+                sql: """
+                    ALTER TABLE share ADD COLUMN is_repository INTEGER NOT NULL DEFAULT 0
+                    CHECK (is_repository IN (0, 1))
+                    """
+            )
+        }
         return migrator
     }
 }

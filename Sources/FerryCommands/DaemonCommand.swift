@@ -13,7 +13,9 @@ package struct DaemonCommand: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            ServeCommand.self, ShareCommand.self, UserCommand.self, TokenCommand.self, GrantCommand.self,
+            ServeCommand.self, ShareCommand.self, RepositoryCommand.self, DaemonVerifyCommand.self, UserCommand.self,
+            TokenCommand.self,
+            GrantCommand.self,
             RevokeCommand.self, FingerprintCommand.self, StatusCommand.self, ReloadCommand.self,
             ConfigCommand.self,
         ]

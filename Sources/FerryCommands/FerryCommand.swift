@@ -16,8 +16,9 @@ package struct FerryCommand: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            PushCommand.self, PullCommand.self, SyncCommand.self, VerifyCommand.self, ListCommand.self,
-            StatCommand.self, RemoveCommand.self, MakeDirectoryCommand.self, ServersCommand.self, LoginCommand.self,
+            PushCommand.self, PullCommand.self, SyncCommand.self, VerifyCommand.self, BackupCommand.self,
+            SnapshotsCommand.self, RestoreCommand.self, DumpCommand.self, ListCommand.self, StatCommand.self,
+            RemoveCommand.self, MakeDirectoryCommand.self, ServersCommand.self, LoginCommand.self,
             LogoutCommand.self,
         ]
     )
@@ -29,6 +30,8 @@ package struct FerryCommand: AsyncParsableCommand {
           ferry push -r ~/photos nas:media/photos
           ferry sync ~/site nas:www/site --delete --dry-run
           ferry ls -l nas:inbox/2026
+          ferry backup ~ /etc nas:laptops
+          ferry restore nas:laptops@latest/etc/ssh ./out
         """
 
     private static var statuses: String {

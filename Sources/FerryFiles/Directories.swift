@@ -66,16 +66,22 @@ package enum Directories {
     /// The absolute path of something that exists, without links and dots.
     /// - Throws: `notFound`, `invalidPath` if a name on the way is not UTF-8, and other mapped errors.
     package static func resolve(_ path: String) throws(FerryError) -> String {
+        guard let text = String(validating: try Self.resolve(Array(path.utf8)), as: UTF8.self) else {
+            throw FerryError(.invalidPath, "the path of \(Escaping.escape(path)) is not UTF-8")
+        }
+        return text
+    }
+
+    /// The absolute path of something that exists, without links and dots; it need not be UTF-8.
+    /// - Throws: `notFound` and other mapped errors.
+    package static func resolve(_ path: [UInt8]) throws(FerryError) -> [UInt8] {
         let name = try CString.make(path: path)
-        // SAFETY: the name ends with NUL; realpath allocates its result, which is freed below.
+        // SAFETY: the name ends with NUL; realpath allocates its result, which ends with NUL and is freed below.
         guard let resolved = unsafe realpath(name, nil) else {
             throw FerryError(Errno(errno), "look up", Escaping.escape(path))
         }
         defer { unsafe free(resolved) }
-        guard let text = unsafe String(validatingCString: resolved) else {
-            throw FerryError(.invalidPath, "the path of \(Escaping.escape(path)) is not UTF-8")
-        }
-        return text
+        return unsafe UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)).map { $0 }
     }
 
     /// Opens a directory for working in it and syncing it.

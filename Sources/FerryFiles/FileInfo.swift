@@ -63,6 +63,21 @@ package struct FileInfo: Sendable, Hashable {
         return FileInfo(status)
     }()
 
+    /// Of something that is no file here, for filters.
+    ///
+    /// - Parameters:
+    ///   - posixMode: kind and permission bits.
+    ///   - size: in bytes.
+    ///   - modified: when its content was last changed.
+    package init(posixMode: UInt32, size: Int64, modified: Timestamp) {
+        var status = stat()
+        status.st_mode = mode_t(posixMode)
+        status.st_size = Int(size)
+        status.st_blocks = Int(size) / 512 + 1
+        (status.st_mtim.tv_sec, status.st_mtim.tv_nsec) = (Int(modified.seconds), Int(modified.nanoseconds))
+        self.init(status)
+    }
+
     init(_ status: stat) {
         self.kind =
             switch status.st_mode & S_IFMT {

@@ -77,6 +77,8 @@ package struct TransferSummary: Sendable, Equatable {
     package var digest: ChunkID?
     /// Plain SHA-256 of the file in hex, where it was asked for.
     package var sha256: String?
+    /// Of a backup: the id of the snapshot.
+    package var snapshot: ChunkID?
     /// Of a tree: how many files it has, and how many of them had to be transferred, and could not be.
     package var tree: TreeCounts?
 

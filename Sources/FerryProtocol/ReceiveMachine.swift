@@ -12,11 +12,14 @@ package struct ReceiveMachine {
         package let id: ChunkID
         package let offset: UInt64
         package let length: Int
+        /// In a backup: whether it is a node, not data.
+        package let isNode: Bool
 
-        package init(id: ChunkID, offset: UInt64, length: Int) {
+        package init(id: ChunkID, offset: UInt64, length: Int, isNode: Bool = false) {
             self.id = id
             self.offset = offset
             self.length = length
+            self.isNode = isNode
         }
     }
 
@@ -48,6 +51,11 @@ package struct ReceiveMachine {
         var isLost = false
     }
 
+    private struct Key: Hashable {
+        let id: ChunkID
+        let isNode: Bool
+    }
+
     private struct Want {
         let length: Int
         /// One place for each time that it was wanted, in the order of the file.
@@ -60,8 +68,9 @@ package struct ReceiveMachine {
     private let limits: FrameLimits
     private let repeats: Repeats
     private let announcedSize: UInt64?
+    private let takesNodes: Bool
     private var digest = RecipeDigest()
-    private var wanted: [ChunkID: Want] = [:]
+    private var wanted: [Key: Want] = [:]
     private var wantedCount = 0
     /// Names that came and are not decided.
     package private(set) var undecided = 0
@@ -76,7 +85,9 @@ package struct ReceiveMachine {
     ///   - limits: what this side announced.
     ///   - announcedSize: what the sender said the file measures, in bytes; more is refused.
     ///   - repeats: whether what was received can be read again.
-    package init(limits: FrameLimits, announcedSize: UInt64?, repeats: Repeats) {
+    ///   - takesNodes: whether it is a backup's.
+    package init(limits: FrameLimits, announcedSize: UInt64?, repeats: Repeats, takesNodes: Bool = false) {
+        self.takesNodes = takesNodes
         self.limits = limits
         self.announcedSize = announcedSize
         self.repeats = repeats
@@ -89,6 +100,9 @@ package struct ReceiveMachine {
     /// - Throws: `.violation` for a malformed batch, `.limit` past the window or the announced size.
     package mutating func namesReceived(_ names: WireNames) throws(FerryError) -> [Name] {
         let ids = try ChunkID.unpack(names.ids)
+        guard self.takesNodes ? names.ends.isEmpty && names.notes.isEmpty : !names.nodes else {
+            throw FerryError(.violation, "names came that are not of this kind of transfer")
+        }
         guard !ids.isEmpty || !names.ends.isEmpty, ids.count == names.lengths.count,
             ids.count <= WireConstants.namesPerFrame
         else {
@@ -108,7 +122,7 @@ package struct ReceiveMachine {
             guard !overflow, end <= UInt64(Int64.max), end <= self.announcedSize ?? .max else {
                 throw FerryError(.limit, "the recipe is longer than the announced \(self.announcedSize ?? 0) bytes")
             }
-            named.append(Name(id: id, offset: self.size, length: length))
+            named.append(Name(id: id, offset: self.size, length: length, isNode: names.nodes))
             self.size = end
             self.digest.update(id: id, length: wireLength)
         }
@@ -119,6 +133,11 @@ package struct ReceiveMachine {
     /// Where in the file the chunk is already, if it is remembered and can be read again.
     package func written(_ id: ChunkID) -> UInt64? {
         self.repeats == .copied ? self.known[id] ?? self.knownBefore[id] : nil
+    }
+
+    /// Whether the name's chunk is wanted already, and on its way.
+    package func isWanted(_ name: Name) -> Bool {
+        self.wanted[Key(id: name.id, isNode: name.isNode)].map { $0.length == name.length } ?? false
     }
 
     /// The next name's chunk is in its place, and hashed.
@@ -133,13 +152,14 @@ package struct ReceiveMachine {
     ///
     /// - Throws: `.violation` if the chunk was named with another length before.
     package mutating func lacked(_ name: Name) throws(FerryError) {
-        if let want = self.wanted[name.id], want.length != name.length {
+        let key = Key(id: name.id, isNode: name.isNode)
+        if let want = self.wanted[key], want.length != name.length {
             throw FerryError(.violation, "the chunk \(name.id) was named with two lengths")
         }
         self.undecided -= 1
         self.known[name.id] = nil
         self.knownBefore[name.id] = nil
-        self.wanted[name.id, default: Want(length: name.length, offsets: [])].offsets.append(name.offset)
+        self.wanted[key, default: Want(length: name.length, offsets: [])].offsets.append(name.offset)
         self.wantedCount += 1
     }
 
@@ -170,7 +190,8 @@ package struct ReceiveMachine {
         deliveries.reserveCapacity(ids.count)
         var total = 0
         for (id, length) in zip(ids, block.lengths) {
-            guard var want = self.wanted[id], want.length == Int(length) else {
+            let key = Key(id: id, isNode: block.nodes)
+            guard var want = self.wanted[key], want.length == Int(length) else {
                 throw FerryError(.violation, "a block holds the chunk \(id) which is not wanted")
             }
             total += want.length
@@ -178,7 +199,7 @@ package struct ReceiveMachine {
                 throw FerryError(.limit, "a block holds more than \(ChunkLimits.maximumLength) bytes of chunks")
             }
             let offset = want.offsets.removeFirst()
-            self.wanted[id] = want.offsets.isEmpty ? nil : want
+            self.wanted[key] = want.offsets.isEmpty ? nil : want
             self.wantedCount -= 1
             deliveries.append(Delivery(id: id, length: want.length, offset: offset))
         }

@@ -13,6 +13,8 @@ package enum Request: Sendable {
     case stat(WireStat)
     case remove(WireRemove)
     case makeDirectory(WireMakeDirectory)
+    case backup(WireBackup)
+    case snapshots(WireSnapshots)
 }
 
 /// The daemon's side of one connection: what may arrive when. Pure; answers each frame with what to do.
@@ -161,6 +163,8 @@ package struct ServerStateMachine {
         case .stat(let stat): .stat(stat)
         case .remove(let remove): .remove(remove)
         case .makeDirectory(let make): .makeDirectory(make)
+        case .backup(let backup): .backup(backup)
+        case .snapshots(let snapshots): .snapshots(snapshots)
         default: nil
         }
     }

@@ -1,6 +1,7 @@
 import FerryCatalog
 import FerryChunking
 import FerryErrors
+import FerryFiles
 import FerryObjects
 import FerryStorage
 import Synchronization
@@ -105,5 +106,16 @@ extension Repository {
         let snapshot = try Snapshot(try self.store.read(name, at: 0, count: Snapshot.maximumLength + 1))
         guard snapshot.id == id else { throw FerryError(.integrity, "the \(name) is another one's") }
         return snapshot
+    }
+}
+
+extension Repository {
+    /// Whether a directory holds a repository that could be opened, as far as its configuration tells.
+    package static func isThere(_ path: String) -> Bool {
+        guard let bytes = try? Directories.readFile(path + "/config", limit: RepositoryConfiguration.maximumLength)
+        else {
+            return false
+        }
+        return (try? RepositoryConfiguration(bytes)) != nil
     }
 }

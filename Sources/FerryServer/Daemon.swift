@@ -103,6 +103,7 @@ package struct Daemon: Service {
             state: self.state,
             executor: self.executor(services, identity, reloader, bound),
             pool: accounts,
+            longPool: files,
             group: group,
             logger: self.log,
             deadline: { TimeAmount(reloader.settings.timeouts.admin) }
@@ -129,6 +130,7 @@ package struct Daemon: Service {
         try await files.shutdownGracefully()
         try await accounts.shutdownGracefully()
         try await group.shutdownGracefully()
+        services.repositories.closeAll()
         try catalog.close()
         self.log.info("stopped")
     }
@@ -167,6 +169,7 @@ package struct Daemon: Service {
             catalog: services.catalog,
             sessions: services.sessions,
             rates: services.rates,
+            repositories: services.repositories,
             fingerprint: { identity.fingerprint },
             status: {
                 DaemonStatus(

@@ -19,6 +19,7 @@ package final class Services: Sendable {
     let budget: MemoryBudget
     let roots: ShareRoots
     let claims: PushClaims
+    let repositories: Repositories
     let tickets: Tickets
     let rates: UserRates
     private let closed = Atomic(0)
@@ -42,6 +43,7 @@ package final class Services: Sendable {
         penalties: Penalties,
         budget: MemoryBudget,
         roots: ShareRoots,
+        repositories: Repositories = Repositories(),
         tickets: Tickets,
         limits: FrameLimits,
         deadlines: ConnectionDeadlines,
@@ -57,6 +59,7 @@ package final class Services: Sendable {
         self.budget = budget
         self.roots = roots
         self.claims = PushClaims(silence: takeover)
+        self.repositories = repositories
         self.tickets = tickets
         self.rates = UserRates(catalog: catalog)
         self.forNew = Mutex((limits, deadlines))

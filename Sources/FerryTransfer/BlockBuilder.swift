@@ -16,50 +16,63 @@ struct BlockBuilder {
     private let compressor = BlockCompressor()
     private var wanted = CircularBuffer<SourceReader.Chunk>()
     private(set) var wantedBytes = 0
+    private var nodes = WantedNodes()
 
     init(compression: Compression) {
         self.compression = compression
     }
 
+    /// The chunks of a block.
+    struct Next {
+        let count: Int
+        /// Bytes of them.
+        let length: Int
+        var areNodes = false
+    }
+
     mutating func append(_ chunk: SourceReader.Chunk) {
+        guard !chunk.isNode else { return self.nodes.append(chunk, behind: self.wanted.count) }
         self.wanted.append(chunk)
         self.wantedBytes += chunk.length
     }
 
     /// How many chunks the next block takes, and their bytes; nil if it is better to wait for more.
-    func nextBlock(mayGrow: Bool, short: Bool) -> (count: Int, length: Int)? {
+    func nextBlock(mayGrow: Bool, short: Bool) -> Next? {
+        if self.nodes.areDue || self.wanted.isEmpty && !mayGrow, let next = self.nodes.next { return next }
+        return self.nextData(mayGrow: mayGrow && !self.nodes.areWaitedFor, short: short)
+    }
+
+    private func nextData(mayGrow: Bool, short: Bool) -> Next? {
         let enough = short ? Self.enoughShort : Self.enough
         var count = 0
         var length = 0
         for chunk in self.wanted {
-            if length + chunk.length > ChunkLimits.maximumLength { return (count, length) }
+            if length + chunk.length > ChunkLimits.maximumLength { return Next(count: count, length: length) }
             // Its header is to fit as well.
-            if count == WireConstants.namesPerFrame { return (count, length) }
-            if length >= enough, short || chunk.number != self.wanted.first?.number { return (count, length) }
+            if count == WireConstants.namesPerFrame { return Next(count: count, length: length) }
+            if length >= enough, short || chunk.number != self.wanted.first?.number {
+                return Next(count: count, length: length)
+            }
             count += 1
             length += chunk.length
         }
-        return count == 0 || (mayGrow && length < enough) ? nil : (count, length)
+        return count == 0 || (mayGrow && length < enough) ? nil : Next(count: count, length: length)
     }
 
-    /// Takes the next `count` chunks out and makes their frame.
+    /// Takes the next block's chunks out and makes its frame.
     ///
+    /// - Parameters:
+    ///   - next: which ones.
+    ///   - sinks: the connections of the transfer.
     /// - Returns: the frame, and for each chunk that held its segment the number of that.
     /// - Throws: what reading a chunk fails with that was not read to be named.
     mutating func build(
-        count: Int,
-        length: Int,
+        _ next: Next,
         sinks: [any FrameSink]
     ) throws(FerryError) -> (frame: Frame, segments: [Int]) {
-        let taken = self.wanted.prefix(count)
-        var chunks: [SourceReader.Chunk] = []
-        chunks.reserveCapacity(count)
-        for chunk in taken { chunks.append(try chunk.read()) }
-        let segments = taken.filter(\.holdsSegment).map(\.number)
-        self.wanted.removeFirst(count)
-        let ready = self.wantedBytes
-        self.wantedBytes -= length
-        let raw = Self.gather(chunks, length: length)
+        let ready = next.areNodes ? next.length : self.wantedBytes
+        let (chunks, segments) = next.areNodes ? (self.nodes.take(next.count), []) : try self.takeData(next)
+        let raw = Self.gather(chunks, length: next.length)
         var codec = WireBlock.Codec.stored
         var payload = raw
         let effort = unsafe raw.withUnsafeReadableBytes { bytes in
@@ -73,9 +86,22 @@ struct BlockBuilder {
             codec: codec,
             ids: ChunkID.pack(chunks.map(\.id)),
             lengths: chunks.map { UInt32($0.length) },
-            payload: payload
+            payload: payload,
+            nodes: next.areNodes
         )
         return (frame, segments)
+    }
+
+    private mutating func takeData(_ next: Next) throws(FerryError) -> ([SourceReader.Chunk], segments: [Int]) {
+        let taken = self.wanted.prefix(next.count)
+        var chunks: [SourceReader.Chunk] = []
+        chunks.reserveCapacity(next.count)
+        for chunk in taken { chunks.append(try chunk.read()) }
+        let segments = taken.filter(\.holdsSegment).map(\.number)
+        self.wanted.removeFirst(next.count)
+        self.wantedBytes -= next.length
+        self.nodes.dataSent(next.count)
+        return (chunks, segments)
     }
 
     private func compress(_ raw: ByteBuffer, _ effort: Effort) -> ByteBuffer? {

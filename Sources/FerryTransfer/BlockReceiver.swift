@@ -1,16 +1,16 @@
 import FerryChunking
-import FerryErrors
-import FerryProtocol
-import FerryWire
-import NIOCore
+package import FerryErrors
+package import FerryProtocol
+package import FerryWire
+package import NIOCore
 
 /// The receiving side's books and blocks: what every transfer does with what arrives, wherever its bytes go.
-final class BlockReceiver {
+package final class BlockReceiver {
     /// Bytes of answers that may wait for the sender to read them. One that reads needs a thirtieth of it, for its names
     /// are at most a window; one that only writes would have this side keep wants without end.
     static let answerLimit = 4 << 20
 
-    var machine: ReceiveMachine
+    package var machine: ReceiveMachine
     private let decompressor = BlockDecompressor()
     /// Where compressed blocks are inflated; allocated once.
     private var scratch = ByteBuffer()
@@ -24,7 +24,7 @@ final class BlockReceiver {
     ///   - machine: keeps the books.
     ///   - limits: what this side announced.
     ///   - window: asked after each block how many bytes the sender may have in flight now; nil for what was announced.
-    init(machine: ReceiveMachine, limits: FrameLimits, window: (@Sendable () -> Int)?) {
+    package init(machine: ReceiveMachine, limits: FrameLimits, window: (@Sendable () -> Int)?) {
         self.machine = machine
         self.limits = limits
         self.window = window
@@ -33,7 +33,7 @@ final class BlockReceiver {
     /// Refuses a peer that only writes.
     ///
     /// - Throws: `.limit`.
-    static func checkAnswers(_ sink: any FrameSink) throws(FerryError) {
+    package static func checkAnswers(_ sink: any FrameSink) throws(FerryError) {
         guard sink.queuedBytes <= Self.answerLimit else {
             throw FerryError(.limit, "the sender does not read what it is answered")
         }
@@ -56,9 +56,31 @@ final class BlockReceiver {
         sink: any FrameSink,
         write: (UnsafeRawBufferPointer, UInt64) throws(FerryError) -> Void
     ) throws(FerryError) -> Int {
+        try self.blockReceived(block, payload, from: connection, sink: sink) { deliveries, raw throws(FerryError) in
+            unsafe try Self.write(deliveries, raw, write)
+        }
+    }
+
+    /// Takes a block: every chunk is hashed before anything is done with it.
+    ///
+    /// - Parameters:
+    ///   - block: which chunks the payload holds.
+    ///   - payload: stored or compressed.
+    ///   - connection: the joined one that it came on, or 0.
+    ///   - sink: gets credit.
+    ///   - store: takes the verified chunks, and their bytes one after another.
+    /// - Returns: bytes of the chunks.
+    /// - Throws: `.violation`, `.limit`, `.integrity` or `.unsupported` for a block that is not good, and what `store` throws.
+    package func blockReceived(
+        _ block: WireBlock,
+        _ payload: ByteBuffer,
+        from connection: Int,
+        sink: any FrameSink,
+        store: ([ReceiveMachine.Delivery], ByteBuffer) throws(FerryError) -> Void
+    ) throws(FerryError) -> Int {
         let count = payload.readableBytes
         let deliveries = try self.machine.blockReceived(block, payload: count, from: connection)
-        if !deliveries.isEmpty { unsafe try self.take(deliveries, block, payload, write) }
+        if !deliveries.isEmpty { try self.take(deliveries, block, payload, store) }
         if connection > 0 { sink.send(.credit(count)) } else { self.credit(count, sink) }
         return deliveries.reduce(0) { $0 + $1.length }
     }
@@ -67,7 +89,7 @@ final class BlockReceiver {
         _ deliveries: [ReceiveMachine.Delivery],
         _ block: WireBlock,
         _ payload: ByteBuffer,
-        _ write: (UnsafeRawBufferPointer, UInt64) throws(FerryError) -> Void
+        _ store: ([ReceiveMachine.Delivery], ByteBuffer) throws(FerryError) -> Void
     ) throws(FerryError) {
         let length = deliveries.reduce(0) { $0 + $1.length }
         let raw: ByteBuffer
@@ -85,7 +107,8 @@ final class BlockReceiver {
                 "a block is compressed with codec \(codec), which this version does not know"
             )
         }
-        unsafe try Self.verifyAndWrite(deliveries, raw, write)
+        try Self.verify(raw, deliveries)
+        try store(deliveries, raw)
         for delivery in deliveries { self.machine.chunkWritten(delivery.id, at: delivery.offset) }
     }
 
@@ -118,7 +141,7 @@ final class BlockReceiver {
     }
 
     /// Neighbours are written in one call.
-    private static func verifyAndWrite(
+    private static func write(
         _ deliveries: [ReceiveMachine.Delivery],
         _ raw: ByteBuffer,
         _ write: (UnsafeRawBufferPointer, UInt64) throws(FerryError) -> Void
@@ -126,7 +149,6 @@ final class BlockReceiver {
         var result = Result<Void, FerryError>.success(())
         unsafe raw.withUnsafeReadableBytes { bytes in
             do throws(FerryError) {
-                unsafe try Self.verify(bytes, deliveries)
                 var start = 0
                 var index = 0
                 while index < deliveries.count {
@@ -147,11 +169,10 @@ final class BlockReceiver {
         try result.get()
     }
 
-    private static func verify(
-        _ bytes: UnsafeRawBufferPointer,
-        _ deliveries: [ReceiveMachine.Delivery]
-    ) throws(FerryError) {
-        let ids = unsafe ChunkID.hashing(SourceReader.slices(bytes, deliveries.map(\.length)))
+    private static func verify(_ raw: ByteBuffer, _ deliveries: [ReceiveMachine.Delivery]) throws(FerryError) {
+        let ids = unsafe raw.withUnsafeReadableBytes { bytes in
+            unsafe ChunkID.hashing(SourceReader.slices(bytes, deliveries.map(\.length)))
+        }
         for (id, delivery) in zip(ids, deliveries) where id != delivery.id {
             throw FerryError(.integrity, "the bytes of a chunk do not hash to its name \(delivery.id)")
         }

@@ -1,5 +1,5 @@
 import FerryChunking
-import FerryErrors
+package import FerryErrors
 import FerryProtocol
 import FerryWire
 import NIOCore
@@ -39,7 +39,11 @@ struct ContentSender {
     /// Files of which the receiver was told that they ended, and that do not come once more.
     private(set) var ended = 0
 
-    init(compression: Compression, limits: FrameLimits, allowsAhead: Bool = false) {
+    /// Whether nothing that is wanted is sent.
+    private let isDryRun: Bool
+
+    init(compression: Compression, limits: FrameLimits, allowsAhead: Bool = false, isDryRun: Bool = false) {
+        self.isDryRun = isDryRun
         self.machine = SendMachine(limits: limits, allowsAhead: allowsAhead)
         self.builder = BlockBuilder(compression: compression)
         self.lanes = SendLanes(window: limits.blockWindow)
@@ -125,15 +129,31 @@ struct ContentSender {
         self.summary.digest = digest
     }
 
+    /// Says that all of a backup was named.
+    mutating func commit(root: ChunkID, note: [UInt8], digest: ChunkID, size: UInt64, sink: any FrameSink) {
+        sink.send(
+            .commit(root: ChunkID.pack([root]), note: note, digest: ChunkID.pack([digest]), size: size)
+        )
+        self.machine.endSent(digest: digest, size: size)
+        self.summary.digest = digest
+    }
+
     private mutating func wantsReceived(_ wants: WireWants) throws(FerryError) {
         let (after, decisions) = try self.machine.wantsReceived(wants)
         let chunks = self.undecided.remove(decisions.count, after: after)
-        for (chunk, isWanted) in zip(chunks, decisions) { self.decide(chunk, isWanted) }
+        for (chunk, isWanted) in zip(chunks, decisions) {
+            guard !isWanted || !chunk.isAssumed || self.isDryRun else { throw .staleStates }
+            self.decide(chunk, isWanted)
+        }
     }
 
     private mutating func decide(_ chunk: SourceReader.Chunk, _ isWanted: Bool) {
         self.heldBytes -= chunk.heldLength
-        if isWanted {
+        if isWanted, self.isDryRun {
+            self.machine.blockSent(chunks: 1, payload: 0)
+            if chunk.holdsSegment { self.segments.letGo(chunk.number) }
+            self.summary.bytes += UInt64(chunk.length)
+        } else if isWanted {
             self.heldBytes += chunk.length
             self.builder.append(chunk)
         } else {
@@ -172,8 +192,7 @@ struct ContentSender {
             )
         else { return false }
         let (frame, segments) = try self.builder.build(
-            count: next.count,
-            length: next.length,
+            next,
             sinks: [sink] + self.lanes.sinks
         )
         for number in segments { self.segments.letGo(number) }
@@ -220,7 +239,9 @@ private struct NamesBatch {
     mutating func take(_ piece: Piece) -> Bool {
         switch piece {
         case .chunk(let chunk):
-            guard self.chunks.count < self.allowed else { return false }
+            guard self.chunks.count < self.allowed, self.chunks.last.map({ $0.isNode == chunk.isNode }) ?? true else {
+                return false
+            }
             self.chunks.append(chunk)
             self.ids.append(chunk.id)
         case .average(let average):
@@ -249,7 +270,19 @@ private struct NamesBatch {
             lengths: self.chunks.map { UInt32($0.length) },
             average: self.average,
             ends: self.ends,
-            notes: self.notes
+            notes: self.notes,
+            nodes: self.chunks.first?.isNode ?? false
         )
+    }
+}
+
+extension FerryError.Code {
+    /// The receiver lacks what it had after an earlier backup: nothing that is remembered of that one counts.
+    package static let staleStates = FerryError.Code(rawValue: "stale-states")
+}
+
+extension FerryError {
+    static var staleStates: FerryError {
+        FerryError(.staleStates, "the repository lacks what it had after the last backup", remedy: "back up once more")
     }
 }

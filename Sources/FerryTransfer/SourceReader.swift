@@ -20,6 +20,10 @@ struct SourceReader {
         let length: Int
         /// It was not read: its zeros are those of all holes.
         var isHole = false
+        /// In a backup: it is a node, not data.
+        private(set) var isNode = false
+        /// It is named without having been read, for the receiver had it.
+        private(set) var isAssumed = false
         /// Where it is read from if it is wanted, because it was not read to be named.
         private var remembered: (reader: RememberedNames.Reader, place: Int64)?
 
@@ -33,6 +37,18 @@ struct SourceReader {
 
         init(id: ChunkID, segment: ByteBuffer, number: Int, offset: Int, length: Int) {
             (self.id, self.segment, self.number, self.offset, self.length) = (id, segment, number, offset, length)
+        }
+
+        /// A node of a backup.
+        init(node: [UInt8], id: ChunkID, number: Int) {
+            self.init(id: id, segment: ByteBuffer(bytes: node), number: number, offset: 0, length: node.count)
+            self.isNode = true
+        }
+
+        /// One that the receiver had after an earlier backup, so that it was not read.
+        init(assumed id: ChunkID, length: Int, isNode: Bool, number: Int) {
+            self.init(id: id, segment: ByteBuffer(), number: number, offset: 0, length: length)
+            (self.isNode, self.isAssumed) = (isNode, true)
         }
 
         /// One that was named by a transfer before, and lies at `place` in the file.
@@ -60,10 +76,10 @@ struct SourceReader {
         }
 
         /// Whether it keeps its segment in memory.
-        var holdsSegment: Bool { !self.isHole && self.remembered == nil }
+        var holdsSegment: Bool { !self.isHole && !self.isNode && !self.isAssumed && self.remembered == nil }
 
         /// Bytes of memory that it takes as long as it is not wanted.
-        var heldLength: Int { self.holdsSegment ? self.length : 0 }
+        var heldLength: Int { self.holdsSegment || self.isNode && !self.isAssumed ? self.length : 0 }
 
         /// Its bytes, and of its neighbours behind it.
         func bytes(_ length: Int) -> ByteBuffer? {

@@ -12,6 +12,16 @@ extension RemotePath {
         RemotePath(self, path: try self.path.appending(name), isDirectory: false)
     }
 
+    /// Another path in the same share or snapshot.
+    ///
+    /// - Parameter path: from the top; slashes at its beginning do not count.
+    /// - Returns: a path that is not known to be a directory.
+    /// - Throws: `.invalidPath` if it is none.
+    package func beneath(_ path: [UInt8]) throws(FerryError) -> RemotePath {
+        let path = try RelativePath(path.drop { $0 == UInt8(ascii: "/") }, allowRoot: true)
+        return RemotePath(self, path: path, isDirectory: false)
+    }
+
     /// Parses an argument whose bytes are not UTF-8, by the rules of ``init(_:)``.
     ///
     /// - Parameter bytes: `SERVER:SHARE/PATH`.
@@ -23,6 +33,12 @@ extension RemotePath {
         guard case .remote(let share) = try CommandPath(String(decoding: bytes[..<start], as: UTF8.self)) else {
             return nil
         }
+        guard share.snapshot == nil || String(validating: bytes[..<start], as: UTF8.self) != nil else {
+            throw FerryError(
+                .usage,
+                "`\(Escaping.escape(bytes))` names no snapshot: what stands before the first `/` is not UTF-8"
+            )
+        }
         return RemotePath(
             share,
             path: try RelativePath(bytes[start...].dropFirst(), allowRoot: true),
@@ -32,12 +48,14 @@ extension RemotePath {
 
     /// As requests name it: the share, a slash and the path beneath.
     package var wirePath: Data {
-        Data(self.path.isRoot ? Array(self.share.utf8) : Array(self.share.utf8) + [UInt8(ascii: "/")] + self.path.bytes)
+        let place = Array(self.place.utf8)
+        return Data(self.path.isRoot ? place : place + [UInt8(ascii: "/")] + self.path.bytes)
     }
 
     private init(_ other: RemotePath, path: RelativePath, isDirectory: Bool) {
         self.server = other.server
         self.share = other.share
+        self.snapshot = other.snapshot
         self.path = path
         self.isDirectory = isDirectory
     }

@@ -5,7 +5,10 @@ package import FerryFiles
 package struct RemotePath: Hashable, Sendable {
     /// The server's name, as in the book.
     package let server: String
+    /// A share, or a repository.
     package let share: String
+    /// Which snapshot of the repository, as it was written; nil for a share.
+    package let snapshot: String?
     /// Beneath the share; the root if it is the share itself.
     package let path: RelativePath
     /// Whether it was written with a slash at its end, and so must be a directory.
@@ -36,7 +39,9 @@ package struct RemotePath: Hashable, Sendable {
                 remedy: "for a local file write `./` in front of it"
             )
         }
-        let share = Substring(rest.utf8.prefix { $0 != UInt8(ascii: "/") })
+        let place = Substring(rest.utf8.prefix { $0 != UInt8(ascii: "/") })
+        let share = Substring(place.utf8.prefix { $0 != UInt8(ascii: "@") })
+        let snapshot = place.utf8[share.endIndex...].dropFirst()
         guard !share.isEmpty else {
             throw FerryError(
                 .usage,
@@ -51,17 +56,38 @@ package struct RemotePath: Hashable, Sendable {
                 remedy: "shares have names of a-z, 0-9, `.`, `_` and `-`"
             )
         }
+        guard place.endIndex == share.endIndex || Self.isSnapshot(snapshot) else {
+            throw FerryError(
+                .usage,
+                "`\(shown)`: `\(Escaping.escape(Array(snapshot)))` names no snapshot",
+                remedy: "write @latest, @ and the beginning of an id, @2026-01-31 or @ and a tag"
+            )
+        }
         self.server = String(server)
         self.share = String(share)
-        self.path = try RelativePath(rest.utf8[share.endIndex...].dropFirst(), allowRoot: true)
+        self.snapshot = place.endIndex == share.endIndex ? nil : String(Substring(snapshot))
+        self.path = try RelativePath(rest.utf8[place.endIndex...].dropFirst(), allowRoot: true)
         self.isDirectory = rest.utf8.last == UInt8(ascii: "/")
     }
+}
+
+extension RemotePath {
+    /// Bytes that a snapshot may be named by.
+    private static let snapshotLimit = 128
+
+    private static func isSnapshot(_ text: Substring.UTF8View.SubSequence) -> Bool {
+        (1...self.snapshotLimit).contains(text.count)
+            && text.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "@") }
+    }
+
+    /// The share, or the repository and the snapshot.
+    package var place: String { self.share + (self.snapshot.map { "@" + $0 } ?? "") }
 }
 
 extension RemotePath: CustomStringConvertible {
     /// As on a command line, escaped.
     package var description: String {
-        "\(self.server):\(self.share)" + (self.path.isRoot ? "" : "/" + Escaping.escape(self.path.bytes))
+        "\(self.server):\(self.place)" + (self.path.isRoot ? "" : "/" + Escaping.escape(self.path.bytes))
     }
 }
 

@@ -7,7 +7,7 @@ struct GrantArgument: Equatable, Sendable {
     /// Nil if only the share was named.
     let rights: Rights?
 
-    /// Parses `SHARE` or `SHARE=RIGHTS`, where rights are `read`, `write` or both, separated by a comma.
+    /// Parses `SHARE` or `SHARE=RIGHTS`, where rights are `read`, `write` and `append`, separated by commas.
     ///
     /// - Throws: `.usage` saying which part is wrong.
     init(_ text: String) throws(FerryError) {
@@ -22,11 +22,12 @@ struct GrantArgument: Equatable, Sendable {
             switch word {
             case "read": rights.insert(.read)
             case "write": rights.insert(.write)
+            case "append": rights.insert(.append)
             default:
                 throw FerryError(
                     .usage,
                     "'\(Escaping.escape(String(word)))' is no right",
-                    remedy: "use read, write or both"
+                    remedy: "use read and write, or for a repository append"
                 )
             }
         }

@@ -51,7 +51,7 @@ struct RevokeCommand: AsyncParsableCommand {
         let request = AdminRequest.revoke(
             user: self.user,
             share: self.grant.share,
-            rights: self.grant.rights ?? .all
+            rights: self.grant.rights ?? .ofRepositories
         )
         _ = try await self.state.perform(request)
     }

@@ -15,6 +15,18 @@ package struct TreeEntry: Sendable {
     package var failure: FerryError?
     /// The directory itself, if it is one that could be opened.
     package var opened: OpenDirectory?
+
+    package init(
+        directory: OpenDirectory,
+        name: [UInt8],
+        info: FileInfo,
+        linkText: [UInt8] = [],
+        failure: FerryError? = nil,
+        opened: OpenDirectory? = nil
+    ) {
+        (self.directory, self.name, self.info) = (directory, name, info)
+        (self.linkText, self.failure, self.opened) = (linkText, failure, opened)
+    }
 }
 
 /// Walks a tree: a directory, what is in it in the order of the names' bytes, the end of the directory.

@@ -88,11 +88,16 @@ package struct AdminClient: Sendable {
             }
             throw FerryError(.connection, "cannot reach the daemon at \(Escaping.escape(path)): \(error)", cause: error)
         }
-        let timer = channel.eventLoop.scheduleTask(in: Self.patience) {
-            promise.fail(FerryError(.timeout, "the daemon did not answer; the change may have been made all the same"))
-        }
+        let timer =
+            request.isLong
+            ? nil
+            : channel.eventLoop.scheduleTask(in: Self.patience) {
+                promise.fail(
+                    FerryError(.timeout, "the daemon did not answer; the change may have been made all the same")
+                )
+            }
         defer {
-            timer.cancel()
+            timer?.cancel()
             channel.close(promise: nil)
         }
         channel.writeAndFlush(message, promise: nil)
@@ -132,6 +137,7 @@ package struct AdminClient: Sendable {
                 reload: { throw missing }
             )
             let outcome = executor.perform(request, by: .local(user: user, process: process))
+            executor.repositories.closeAll()
             // The lock must not be freed before the catalog is closed.
             try withExtendedLifetime(state) { () throws(FerryError) in try catalog.close() }
             return outcome

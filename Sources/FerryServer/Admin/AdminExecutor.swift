@@ -10,9 +10,10 @@ package struct AdminExecutor: Sendable {
         package let audit: String?
     }
 
-    private let catalog: Catalog
+    let catalog: Catalog
     private let sessions: (any LiveSessions)?
     private let rates: UserRates?
+    let repositories: Repositories
     private let fingerprint: @Sendable () throws -> String
     private let status: @Sendable () throws -> DaemonStatus
     private let reload: @Sendable () throws -> ReloadReport
@@ -21,6 +22,7 @@ package struct AdminExecutor: Sendable {
     ///   - catalog: The accounts.
     ///   - sessions: The connections that revocations end; nil without a daemon.
     ///   - rates: Of the users' connections; nil without a daemon.
+    ///   - repositories: Those that are open.
     ///   - fingerprint: The text form of the certificate's fingerprint.
     ///   - status: How the daemon is.
     ///   - reload: Has the daemon read its configuration again.
@@ -28,6 +30,7 @@ package struct AdminExecutor: Sendable {
         catalog: Catalog,
         sessions: (any LiveSessions)?,
         rates: UserRates? = nil,
+        repositories: Repositories = Repositories(),
         fingerprint: @escaping @Sendable () throws -> String,
         status: @escaping @Sendable () throws -> DaemonStatus,
         reload: @escaping @Sendable () throws -> ReloadReport
@@ -35,6 +38,7 @@ package struct AdminExecutor: Sendable {
         self.catalog = catalog
         self.sessions = sessions
         self.rates = rates
+        self.repositories = repositories
         self.fingerprint = fingerprint
         self.status = status
         self.reload = reload
@@ -75,7 +79,22 @@ package struct AdminExecutor: Sendable {
         case .shareRemove(let name):
             for user in try self.catalog.removeShare(name) { self.sessions?.end(user: user, .grant) }
             return .done
-        case .shareList: return .shares(list: try self.catalog.shares())
+        case .shareList: return .shares(list: try self.catalog.shares().filter { !$0.isRepository })
+        case .repositoryList: return .shares(list: try self.catalog.shares().filter(\.isRepository))
+        case .repositoryAdd(let name, let path):
+            try self.addRepository(name, path)
+            return .done
+        case .repositoryRemove(let name):
+            for user in try self.catalog.removeShare(name, isRepository: true) {
+                self.sessions?.end(user: user, .grant)
+            }
+            self.repositories.close(name)
+            return .done
+        case .repositoryVerify(let name, let percent): return .verified(try self.verify(name, percent: percent))
+        case .repositoryStatistics(let name): return .statistics(try self.statistics(name))
+        case .repositoryRebuildIndex(let name):
+            try self.rebuildIndex(name)
+            return .done
         case .userAdd(let user, let grants, let tokenName, let expires):
             // First, so that a certificate that cannot be read leaves no user whose secret nobody saw.
             let fingerprint = try self.fingerprint()
@@ -117,7 +136,8 @@ package struct AdminExecutor: Sendable {
     private static func auditLine(_ request: AdminRequest, _ actor: AdminActor) -> AuditLine? {
         var line: AuditLine
         switch request {
-        case .ping, .status, .fingerprint, .shareList, .userList, .tokenList: return nil
+        case .ping, .status, .fingerprint, .shareList, .repositoryList, .repositoryStatistics, .userList, .tokenList:
+            return nil
         case .reload: line = AuditLine(actor, "reload")
         case .shareAdd(let share):
             line = AuditLine(actor, "share-add")
@@ -127,6 +147,20 @@ package struct AdminExecutor: Sendable {
         case .shareRemove(let name):
             line = AuditLine(actor, "share-remove")
             line.add("share", name)
+        case .repositoryAdd(let name, let path):
+            line = AuditLine(actor, "repository-add")
+            line.add("repository", name)
+            line.add("path", path)
+        case .repositoryRemove(let name):
+            line = AuditLine(actor, "repository-remove")
+            line.add("repository", name)
+        case .repositoryVerify(let name, let percent):
+            line = AuditLine(actor, "repository-verify")
+            line.add("repository", name)
+            line.add("percent", percent ?? 0)
+        case .repositoryRebuildIndex(let name):
+            line = AuditLine(actor, "repository-rebuild-index")
+            line.add("repository", name)
         case .userAdd(let user, let grants, let tokenName, let expires):
             line = AuditLine(actor, "user-add")
             line.add("user", user)

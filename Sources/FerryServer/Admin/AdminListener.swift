@@ -19,6 +19,7 @@ package final class AdminListener: Sendable {
     ///   - state: The open state directory.
     ///   - executor: Performs the requests.
     ///   - pool: Where the executor blocks; it must be running.
+    ///   - longPool: For what may take as long as reading a repository; nil for `pool`.
     ///   - group: The event loops.
     ///   - logger: Gets the audit lines, and refused peers.
     ///   - trusted: User ids that may administrate; by default root, this process's user and the directory's owner.
@@ -29,6 +30,7 @@ package final class AdminListener: Sendable {
         state: StateDirectory,
         executor: AdminExecutor,
         pool: NIOThreadPool,
+        longPool: NIOThreadPool? = nil,
         group: any EventLoopGroup,
         logger: Logger,
         trusted: Set<UInt32>? = nil,
@@ -37,7 +39,14 @@ package final class AdminListener: Sendable {
         let path = state.paths.adminSocket
         try self.checkLength(path)
         let trusted = trusted ?? [0, LocalSystem.user, state.owner]
-        let service = AdminService(executor: executor, pool: pool, logger: logger, trusted: trusted, deadline: deadline)
+        let service = AdminService(
+            executor: executor,
+            pool: pool,
+            longPool: longPool ?? pool,
+            logger: logger,
+            trusted: trusted,
+            deadline: deadline
+        )
         let channel: any Channel
         do {
             channel = try await ServerBootstrap(group: group)

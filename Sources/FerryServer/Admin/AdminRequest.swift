@@ -9,6 +9,14 @@ package enum AdminRequest: Codable, Sendable {
     case shareAdd(share: ShareRecord)
     case shareRemove(name: Name)
     case shareList
+    /// Makes a repository in a directory that is empty or not there, unless it is one already, and serves it.
+    case repositoryAdd(name: Name, path: String)
+    case repositoryRemove(name: Name)
+    case repositoryList
+    /// `percent` of its packs are read whole; nil for none.
+    case repositoryVerify(name: Name, percent: Int?)
+    case repositoryStatistics(name: Name)
+    case repositoryRebuildIndex(name: Name)
     /// `expires` is in unix seconds and, like `tokenName`, of the first token.
     case userAdd(user: Name, grants: [GrantRecord], tokenName: String, expires: Int64?)
     /// `rate` is in bytes per second; nil for no limit.
@@ -24,11 +32,24 @@ package enum AdminRequest: Codable, Sendable {
 }
 
 extension AdminRequest {
+    /// Whether it may take as long as reading a repository does.
+    var isLong: Bool {
+        switch self {
+        case .repositoryVerify, .repositoryRebuildIndex, .repositoryStatistics: true
+        default: false
+        }
+    }
+
     /// Whether it changes nothing in the state directory.
     var isReading: Bool {
         switch self {
-        case .ping, .status, .fingerprint, .reload, .shareList, .userList, .tokenList: true
-        case .shareAdd, .shareRemove, .userAdd, .userLimit, .userRemove, .tokenAdd, .tokenRemove, .grant, .revoke: false
+        case .ping, .status, .fingerprint, .reload, .shareList, .repositoryList, .repositoryStatistics, .userList,
+            .tokenList:
+            true
+        case .shareAdd, .shareRemove, .userAdd, .userLimit, .repositoryAdd, .repositoryRemove, .repositoryVerify,
+            .repositoryRebuildIndex, .userRemove, .tokenAdd,
+            .tokenRemove, .grant, .revoke:
+            false
         }
     }
 }

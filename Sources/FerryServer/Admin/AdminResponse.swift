@@ -15,6 +15,8 @@ package enum AdminResponse: Codable, Sendable {
     case rights(left: Rights)
     case fingerprint(text: String)
     case status(DaemonStatus)
+    case verified(VerifyOutcome)
+    case statistics(RepositoryFacts)
     case reloaded(ReloadReport)
     case failure(AdminFailure)
 

@@ -7,6 +7,8 @@ import NIOPosix
 struct AdminService: Sendable {
     let executor: AdminExecutor
     let pool: NIOThreadPool
+    /// Runs what may take as long as reading a repository.
+    let longPool: NIOThreadPool
     let logger: Logger
     let trusted: Set<UInt32>
     /// For a peer that connects now.
@@ -38,11 +40,13 @@ struct AdminService: Sendable {
     )
         -> EventLoopFuture<ByteBuffer>
     {
-        self.pool.runIfActive(eventLoop: loop) {
+        let request = Result { () throws(FerryError) in try AdminMessage.decode(AdminRequest.self, request) }
+        let isLong = (try? request.get().isLong) ?? false
+        return (isLong ? self.longPool : self.pool).runIfActive(eventLoop: loop) {
             let response: AdminResponse
             do throws(FerryError) {
                 try self.check(peer)
-                let request = try AdminMessage.decode(AdminRequest.self, request)
+                let request = try request.get()
                 let actor = AdminActor.peer(user: peer.user, process: peer.process)
                 let outcome = self.executor.perform(request, by: actor)
                 if let audit = outcome.audit { self.logger.notice("\(audit)") }

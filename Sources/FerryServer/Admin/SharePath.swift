@@ -16,6 +16,21 @@ package enum SharePath {
         guard try Directories.info(share).kind == .directory else {
             throw FerryError(.notADirectory, "\(Escaping.escape(path)) is not a directory")
         }
+        return try self.apart(share, state)
+    }
+
+    /// The same for a directory that may not exist yet.
+    ///
+    /// - Parameters:
+    ///   - path: The directory as the administrator wrote it.
+    ///   - state: The state directory.
+    /// - Returns: The path without links and dots.
+    /// - Throws: `.denied` if it and the state directory overlap.
+    package static func checkNew(_ path: String, state: String) throws(FerryError) -> String {
+        try self.apart(self.resolveMissing(path), state)
+    }
+
+    private static func apart(_ share: String, _ state: String) throws(FerryError) -> String {
         let state = try self.resolveMissing(state)
         guard !self.isSame(or: share, above: state), !self.isSame(or: state, above: share) else {
             throw FerryError(

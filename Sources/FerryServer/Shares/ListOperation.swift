@@ -1,6 +1,7 @@
 import FerryCatalog
 import FerryErrors
 import FerryFiles
+import FerryObjects
 import FerryProtocol
 import FerryTransfer
 import FerryWire
@@ -16,6 +17,8 @@ final class ListOperation: FrameOperation {
     private let request: WireList
     private let access: ShareAccess
     private var listing: DirectoryListing?
+    /// Of a directory in a snapshot.
+    private var snapshot: (content: RepositoryContent, next: SnapshotContent.NextEntry)?
     /// What is left to say of the shares.
     private var shares: ArraySlice<ShareRecord>?
 
@@ -35,7 +38,10 @@ final class ListOperation: FrameOperation {
 
     func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
         guard sink.queuedBytes < Self.queueLimit else { return .waiting }
-        let entries = try self.request.path.isEmpty ? self.nextShares() : self.nextEntries()
+        let entries =
+            try self.request.path.isEmpty
+            ? self.nextShares()
+            : ShareAccess.isSnapshot(self.request.path) ? self.nextOfSnapshot() : self.nextEntries()
         let isComplete = entries.count < Self.entriesPerFrame
         sink.send(.entries(entries))
         if isComplete { sink.send(.finished()) }
@@ -53,6 +59,25 @@ final class ListOperation: FrameOperation {
             entries.append(WireEntry(name: name, info: info))
         }
         return entries
+    }
+
+    private func nextOfSnapshot() throws(FerryError) -> [WireEntry] {
+        let open: (content: RepositoryContent, next: SnapshotContent.NextEntry)
+        if let snapshot = self.snapshot { open = snapshot } else { open = try self.startOfSnapshot() }
+        self.snapshot = open
+        var entries: [WireEntry] = []
+        while entries.count < Self.entriesPerFrame, let entry = try open.next() {
+            entries.append(WireEntry(name: entry.name, info: try open.content.resolved(entry).info))
+        }
+        return entries
+    }
+
+    private func startOfSnapshot() throws(FerryError) -> (content: RepositoryContent, next: SnapshotContent.NextEntry) {
+        let location = try self.access.snapshot(self.request.path)
+        guard case .directory(let node) = location.entry.content else {
+            throw FerryError(.notADirectory, "\(location.path) is not a directory")
+        }
+        return (location.content, try location.content.entries(of: node))
     }
 
     private func start() throws(FerryError) -> DirectoryListing {

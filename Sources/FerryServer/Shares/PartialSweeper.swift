@@ -18,7 +18,10 @@ struct PartialSweeper: Sendable {
 
     private func sweep() async {
         let before = Int64(Date.now.timeIntervalSince1970) - self.age().components.seconds
-        let shares = (try? await self.services.accounts.runIfActive { try self.services.catalog.shares() }) ?? []
+        let shares =
+            (try? await self.services.accounts.runIfActive {
+                try self.services.catalog.shares().filter { !$0.isRepository }
+            }) ?? []
         for share in shares {
             // A share that cannot be opened is the business of whoever asks for it.
             guard let walk = try? await self.services.files.runIfActive({ try Walk(self.services, share, before) })

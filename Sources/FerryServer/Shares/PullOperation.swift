@@ -33,11 +33,10 @@ final class PullOperation: FrameOperation {
 
     func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
         if let sender = self.sender { return try sender.proceed(sink: sink) }
-        let location = try self.access.locate(self.request.path, .read)
         let compression = try Compression(self.request.compression)
-        let source = try location.root.openForReading(location.path)
-        let (metadata, size) = (WireMetadata(source.info), UInt64(clamping: source.info.size))
-        if try self.isUnchanged(source) {
+        let (source, info) = try self.open()
+        let (metadata, size) = (WireMetadata(info), UInt64(clamping: info.size))
+        if try self.isUnchanged(info) {
             self.unchanged = .unchanged(size)
             sink.send(.ready(metadata: metadata, size: size, unchanged: true))
             sink.send(.finished())
@@ -57,9 +56,23 @@ final class PullOperation: FrameOperation {
         return .more
     }
 
-    private func isUnchanged(_ source: SourceFile) throws(FerryError) -> Bool {
+    private func open() throws(FerryError) -> (any ByteSource, FileInfo) {
+        guard ShareAccess.isSnapshot(self.request.path) else {
+            let location = try self.access.locate(self.request.path, .read)
+            let source = try location.root.openForReading(location.path)
+            return (source, source.info)
+        }
+        let location = try self.access.snapshot(self.request.path)
+        let entry = try location.content.resolved(location.entry)
+        guard entry.info.kind == .file else {
+            throw FerryError(.notAFile, "\(location.path) is not a file")
+        }
+        return (try SnapshotFileSource(entry, of: location.content), entry.info)
+    }
+
+    private func isUnchanged(_ info: FileInfo) throws(FerryError) -> Bool {
         guard self.request.skipUnchanged, self.request.hasOldSize, self.request.hasOldMetadata else { return false }
-        return try source.info.isUnchanged(size: self.request.oldSize, modified: self.request.oldMetadata.modified())
+        return try info.isUnchanged(size: self.request.oldSize, modified: self.request.oldMetadata.modified())
     }
 
     func abandoned(_ error: FerryError) {}

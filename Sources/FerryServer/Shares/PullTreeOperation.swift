@@ -1,7 +1,9 @@
 import FerryCatalog
 import FerryErrors
 import FerryFiles
+import FerryObjects
 import FerryProtocol
+import FerryRepository
 import FerryTransfer
 import FerryWire
 
@@ -31,12 +33,39 @@ final class PullTreeOperation: FrameOperation {
 
     func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
         if let sender = self.sender { return try sender.proceed(sink: sink) }
-        let location = try self.access.locate(self.request.path, .read, allowRoot: true)
         let compression = try Compression(self.request.compression)
         // A peer that announces a larger window must not make this side queue more than the budget has for a transfer.
         var limits = self.peerLimits
         limits.blockWindow = min(limits.blockWindow, self.access.limits.blockWindow)
-        self.sender = TreeSender(
+        self.sender =
+            try ShareAccess.isSnapshot(self.request.path)
+            ? self.ofSnapshot(compression, limits) : self.ofShare(compression, limits)
+        sink.send(.ready(tickets: self.access.session.tickets(self.request.connections)))
+        return .more
+    }
+
+    private func ofSnapshot(_ compression: Compression, _ limits: FrameLimits) throws(FerryError) -> TreeSender {
+        let location = try self.access.snapshot(self.request.path)
+        var policy = MetadataPolicy(self.request.options, isDaemon: true)
+        // What the daemon may set and keep on its own disk is no matter here.
+        policy.isDaemon = false
+        guard location.entry.isDirectory else {
+            throw FerryError(.notADirectory, "\(location.path) is not a directory")
+        }
+        let tree = SnapshotTree(
+            SnapshotTree.Part(top: location.entry, path: location.path.bytes),
+            of: location.content,
+            filter: try TreeFilter(self.request.options.filter),
+            policy: policy,
+            tellsLeftOut: self.request.options.delete,
+            average: location.place.repository.configuration.averageChunk
+        )
+        return TreeSender(tree, compression: compression, limits: limits, tellsOwners: policy.owners)
+    }
+
+    private func ofShare(_ compression: Compression, _ limits: FrameLimits) throws(FerryError) -> TreeSender {
+        let location = try self.access.locate(self.request.path, .read, allowRoot: true)
+        return TreeSender(
             TreeWalk(
                 try location.root.openTree(location.path),
                 filter: try TreeFilter(self.request.options.filter),
@@ -47,8 +76,6 @@ final class PullTreeOperation: FrameOperation {
             limits: limits,
             metadata: MetadataPolicy(self.request.options, isDaemon: true)
         )
-        sink.send(.ready(tickets: self.access.session.tickets(self.request.connections)))
-        return .more
     }
 
     func abandoned(_ error: FerryError) {}

@@ -24,6 +24,8 @@ extension Request {
         case .stat(let stat): SimpleOperation.stat(stat, access)
         case .remove(let remove): SimpleOperation.remove(remove, access)
         case .makeDirectory(let make): SimpleOperation.makeDirectory(make, access)
+        case .backup(let backup): BackupOperation(request: backup, access: access)
+        case .snapshots(let snapshots): SnapshotsOperation(request: snapshots, access: access)
         }
     }
 
@@ -37,6 +39,8 @@ extension Request {
         case .stat(let stat): RequestName("stat", stat.path)
         case .remove(let remove): RequestName("remove", remove.path)
         case .makeDirectory(let make): RequestName("mkdir", make.path)
+        case .backup(let backup): RequestName("backup", backup.repository, isTransfer: true)
+        case .snapshots(let snapshots): RequestName("snapshots", snapshots.repository)
         }
     }
 }

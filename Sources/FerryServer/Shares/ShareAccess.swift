@@ -57,6 +57,13 @@ struct ShareAccess: Sendable {
         else {
             throw self.refusal(bytes[..<slash])
         }
+        guard !share.isRepository else {
+            throw FerryError(
+                .notADirectory,
+                "\(name.text) is a repository",
+                remedy: "name a snapshot of it, as in \(name.text)@latest; `ferry snapshots` lists them"
+            )
+        }
         if share.readOnly, rights.contains(.write) {
             throw FerryError(.readOnly, "the share \(name.text) is read-only")
         }
@@ -82,7 +89,7 @@ struct ShareAccess: Sendable {
         return granted
     }
 
-    private func refusal(_ share: ArraySlice<UInt8>) -> FerryError {
+    func refusal(_ share: ArraySlice<UInt8>) -> FerryError {
         FerryError(
             .denied,
             "there is no share \"\(Escaping.escape(share))\" that \(self.user.text) may use",

@@ -31,6 +31,12 @@ final class SimpleOperation: FrameOperation {
 
     static func stat(_ request: WireStat, _ access: ShareAccess) -> SimpleOperation {
         SimpleOperation { sink throws(FerryError) in
+            if ShareAccess.isSnapshot(request.path) {
+                let location = try access.snapshot(request.path)
+                let name = location.path.lastComponent ?? Array(location.place.record.name.text.utf8)
+                let info = try location.content.resolved(location.entry).info
+                return sink.send(.entries([WireEntry(name: name, info: info)]))
+            }
             let location = try access.locate(request.path, .read, allowRoot: true)
             let info = try location.root.info(location.path)
             sink.send(

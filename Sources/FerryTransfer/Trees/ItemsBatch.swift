@@ -20,48 +20,41 @@ struct ItemsBatch {
     var count: Int { self.items.modes.count }
     var isFull: Bool { self.count >= Self.countLimit || self.bytes >= Self.byteLimit }
 
-    /// - Parameters:
-    ///   - entry: as the walk found it.
-    ///   - told: what is told of it besides.
-    ///   - firstName: if it is a further name of a file, that one's first.
-    ///   - isSkipped: whether it is left out because of its kind, of which the receiver is to know.
-    mutating func append(_ entry: TreeEntry, _ told: ToldMetadata, firstName: [UInt8]?, isSkipped: Bool) {
-        self.items.names.append(contentsOf: entry.name)
-        self.items.nameLengths.append(UInt32(entry.name.count))
-        // What takes no part is only named.
-        let isNamed = entry.isLeftOut && entry.opened == nil && !isSkipped
-        self.items.modes.append(isNamed ? 1 : told.posixMode)
-        self.items.sizes.append(entry.info.kind == .file && !isNamed ? UInt64(clamping: entry.info.size) : 0)
-        self.items.seconds.append(entry.info.modified.seconds)
-        self.items.nanoseconds.append(entry.info.modified.nanoseconds)
+    mutating func append(_ item: ToldItem) {
+        let told = item.told
+        self.items.names.append(contentsOf: item.name)
+        self.items.nameLengths.append(UInt32(item.name.count))
+        self.items.modes.append(item.isOnlyNamed ? 1 : told.posixMode)
+        self.items.sizes.append(item.size)
+        self.items.seconds.append(item.modified.seconds)
+        self.items.nanoseconds.append(item.modified.nanoseconds)
         if self.tellsOwners {
             self.items.users.append(told.user.map { self.place(of: $0) } ?? 0)
             self.items.groups.append(told.group.map { self.place(of: $0) } ?? 0)
         }
-        self.bytes += entry.name.count
+        self.bytes += item.name.count
         let hasMore = !told.attributes.isEmpty || told.device != 0 && told.isDevice
-        let isSparse = entry.info.isSparse && told.isFile && !isNamed
         guard
-            hasMore || firstName != nil || !entry.linkText.isEmpty || entry.failure != nil || entry.isLeftOut
-                || isSparse
+            hasMore || item.firstName != nil || !item.linkText.isEmpty || item.failure != nil || item.isLeftOut
+                || item.isSparse
         else {
             return
         }
         var note = WireItemNote()
         note.item = UInt32(self.count - 1)
-        note.target = Data(entry.linkText)
-        note.leftOut = entry.isLeftOut
-        note.sparse = isSparse
-        note.firstName = Data(firstName ?? [])
+        note.target = Data(item.linkText)
+        note.leftOut = item.isLeftOut
+        note.sparse = item.isSparse
+        note.firstName = Data(item.firstName ?? [])
         // As long as the texts may be: few of these fit.
-        if let failure = entry.failure {
+        if let failure = item.failure {
             note.failure = WireFailure(failure)
             self.bytes += 8 << 10
         }
         if told.isDevice { note.device = told.device }
         // A further name has what the first has.
-        if firstName == nil, !isSkipped { self.append(told, to: &note) }
-        self.bytes += 16 + entry.linkText.count + (firstName?.count ?? 0)
+        if item.firstName == nil, !item.isSkipped { self.append(told, to: &note) }
+        self.bytes += 16 + item.linkText.count + (item.firstName?.count ?? 0)
         self.items.notes.append(note)
     }
 

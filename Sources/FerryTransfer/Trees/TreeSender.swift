@@ -8,26 +8,18 @@ import NIOCore
 /// Sends a tree: tells what is in it, and sends the content of the files that the receiver says it needs. The same at both
 /// ends: a push at the client, a pull at the daemon.
 package final class TreeSender {
-    /// Something that was told and that the receiver has not decided.
-    private enum Told {
-        case file(TreeReader.File)
-        case other
-    }
-
     /// Bytes queued at which no more is told: whoever receives it must keep it.
     private static let queueLimit = 512 << 10
 
-    private let walk: TreeWalk
-    private let metadata: MetadataReader
+    private let source: any TreeSource
     private var batch: ItemsBatch
-    private var told = CircularBuffer<(what: Told, weight: Int)>()
+    /// What was told and the receiver has not decided; the source's number of a file.
+    private var told = CircularBuffer<(file: ToldItem.File?, weight: Int)>()
     /// Of files that are needed and whose end was not told.
     private var neededWeights = CircularBuffer<Int>()
     private var endedBefore = 0
     /// Things that were told, and of which the receiver may still need something: attributes count too.
     private var outstanding = 0
-    private var links = HardLinks()
-    private var reader = TreeReader()
     private var content: ContentSender
     private var hasTold = false
     private var hasEnded = false
@@ -50,16 +42,40 @@ package final class TreeSender {
     ///   - limits: what the receiver announced.
     ///   - metadata: what is told besides the content.
     ///   - onEvent: told what happens to which file.
-    package init(
+    package convenience init(
         _ walk: TreeWalk,
         compression: Compression,
         limits: FrameLimits,
         metadata: MetadataPolicy = MetadataPolicy(),
         onEvent: TreeEvents? = nil
     ) {
-        self.walk = walk
-        self.metadata = MetadataReader(metadata)
-        self.batch = ItemsBatch(tellsOwners: metadata.owners)
+        let source = DiskTree(walk, MetadataReader(metadata))
+        self.init(source, compression: compression, limits: limits, tellsOwners: metadata.owners, onEvent: onEvent)
+    }
+
+    /// - Parameters:
+    ///   - snapshot: the tree.
+    ///   - compression: of the blocks.
+    ///   - limits: what the receiver announced.
+    ///   - tellsOwners: whether owners are told.
+    package convenience init(
+        _ snapshot: SnapshotTree,
+        compression: Compression,
+        limits: FrameLimits,
+        tellsOwners: Bool
+    ) {
+        self.init(snapshot as any TreeSource, compression: compression, limits: limits, tellsOwners: tellsOwners)
+    }
+
+    init(
+        _ source: any TreeSource,
+        compression: Compression,
+        limits: FrameLimits,
+        tellsOwners: Bool,
+        onEvent: TreeEvents? = nil
+    ) {
+        self.source = source
+        self.batch = ItemsBatch(tellsOwners: tellsOwners)
         self.content = ContentSender(compression: compression, limits: limits)
         self.onEvent = onEvent
     }
@@ -92,20 +108,19 @@ package final class TreeSender {
         self.settle()
         // Half a window ahead, so that the receiver always has something to decide while files are read.
         if self.outstanding < WireConstants.itemWindow / 2, try self.tell(sink) { return .more }
-        let mayHoldMore = self.content.mayHoldMore(self.reader.number, segmentLength: self.reader.longestSegment)
-        if try self.content.send(mayGrow: !self.reader.isIdle && mayHoldMore, sink: sink) {
+        let mayHoldMore = self.content.mayHoldMore(self.source.number, segmentLength: self.source.longestSegment)
+        if try self.content.send(mayGrow: !self.source.isIdle && mayHoldMore, sink: sink) {
             self.onEvent?(.progressed(self.summary))
             return .more
         }
-        if !self.reader.isIdle, self.content.isNamed, mayHoldMore {
-            for piece in self.reader.next(isSlow: ContentSender.isSlow(sink)) { self.content.append(piece) }
-            for failure in self.reader.failures { self.failed(failure.path, failure.error) }
-            self.reader.failures = []
+        if !self.source.isIdle, self.content.isNamed, mayHoldMore {
+            for piece in self.source.read(isSlow: ContentSender.isSlow(sink)) { self.content.append(piece) }
+            self.takeFailures()
             return .more
         }
         if try self.tell(sink) { return .more }
         guard self.hasTold, self.outstanding == 0, self.content.isEmpty else { return .waiting }
-        self.content.end(digest: self.reader.digest.finalize(), size: self.reader.size, sink: sink)
+        self.content.end(digest: self.source.digest.finalize(), size: self.source.size, sink: sink)
         self.hasEnded = true
         return .waiting
     }
@@ -118,8 +133,13 @@ package final class TreeSender {
         }
     }
 
-    private func told(_ what: Told, weight: Int = 1) {
-        self.told.append((what, weight))
+    private func takeFailures() {
+        for failure in self.source.failures { self.failed(failure.path, failure.error) }
+        self.source.failures = []
+    }
+
+    private func told(_ file: ToldItem.File?, weight: Int = 1) {
+        self.told.append((file, weight))
         self.outstanding += weight
     }
 
@@ -130,62 +150,35 @@ package final class TreeSender {
         guard !self.hasTold, sink.queuedBytes < Self.queueLimit else { return false }
         var hasPaused = false
         while !self.batch.isFull, self.outstanding <= WireConstants.itemWindow - ToldMetadata.mostWeight {
-            guard let step = try self.walk.next() else {
+            guard let step = try self.source.next() else {
                 self.hasTold = true
                 break
             }
             switch step {
             case .end:
                 self.batch.appendEnd()
-                self.told(.other)
-            case .entry(let entry): try self.tell(entry)
+                self.told(nil)
+            case .item(let item): self.tell(item)
             case .pause: hasPaused = true
             }
             if hasPaused { break }
         }
+        self.takeFailures()
         guard self.batch.count > 0 || self.hasTold else { return hasPaused }
         sink.send(self.batch.frame(isLast: self.hasTold))
         return true
     }
 
-    private func tell(_ entry: TreeEntry) throws(FerryError) {
-        var entry = entry
-        let told = try self.metadata(of: entry)
-        // Of whatever kind it is on disk: a file may stand for a device.
-        let isSpecial = !(told.isFile || told.isDirectory || told.isLink)
-        var isSkipped = false
-        if isSpecial, entry.failure == nil, !entry.isLeftOut, !self.metadata.policy.specials || told.isSocket {
-            (entry.isLeftOut, isSkipped) = (true, true)
-            self.onEvent?(.skipped(entry.directory.path(of: entry.name)))
-        }
-        if let failure = entry.failure {
-            self.failed(entry.directory.path(of: entry.name), failure)
-        } else if told.isFile, !entry.isLeftOut {
-            self.counts.files += 1
-        }
-        let mayBeLinked = !told.isDirectory && !entry.isLeftOut && entry.failure == nil
-        let firstName = mayBeLinked ? self.links.firstName(of: entry) : nil
-        self.batch.append(entry, told, firstName: firstName, isSkipped: isSkipped)
-        // A further name has no attributes of its own.
-        let weight = firstName == nil && !isSkipped ? told.weight : 1
-        guard told.isFile, entry.failure == nil, firstName == nil, !entry.isLeftOut else {
-            return self.told(.other, weight: weight)
-        }
-        let file = TreeReader.File(directory: entry.directory, name: entry.name, listed: entry.info)
-        self.told(.file(file), weight: weight)
+    private func tell(_ item: ToldItem) {
+        if item.isSkipped { self.onEvent?(.skipped(item.path)) }
+        if item.failure != nil { return self.told(item) }
+        if item.isFile { self.counts.files += 1 }
+        self.told(item)
     }
 
-    /// What is told of an entry. One whose attributes cannot be is named, and told without.
-    private func metadata(of entry: TreeEntry) throws(FerryError) -> ToldMetadata {
-        let plain = ToldMetadata(posixMode: entry.info.posixMode)
-        guard entry.failure == nil, !entry.isLeftOut || entry.opened != nil else { return plain }
-        do throws(FerryError) { return try self.metadata.metadata(of: entry) } catch {
-            // Without its top there is no tree.
-            guard !entry.name.isEmpty else { throw error }
-            // What is gone is told as it was; what becomes of it is seen when it is read.
-            if error.code != .notFound { self.failed(entry.directory.path(of: entry.name), error) }
-            return plain
-        }
+    private func told(_ item: ToldItem) {
+        self.batch.append(item)
+        self.told(item.file, weight: item.weight)
     }
 
     private func needsReceived(_ needs: WireNeeds) throws(FerryError) {
@@ -197,18 +190,18 @@ package final class TreeSender {
         for place in 0..<decided {
             let told = self.told.removeFirst()
             guard next < needs.items.count, needs.items[next] == place else {
+                if let file = told.file { self.source.forget(file) }
                 self.outstanding -= told.weight
                 continue
             }
             self.neededWeights.append(told.weight)
-            guard case .file(let file) = told.what else {
+            guard let file = told.file else {
                 throw FerryError(.violation, "the receiver needs the content of what is no file")
             }
-            var needed = file
-            if needs.oldSizes[next] > 0 { needed.oldSize = Int64(clamping: needs.oldSizes[next] - 1) }
-            self.reader.append(needed)
+            let oldSize = needs.oldSizes[next]
+            self.source.need(file, oldSize: oldSize > 0 ? Int64(clamping: oldSize - 1) : nil)
             self.counts.changed += 1
-            self.neededBytes = self.neededBytes.addingReportingOverflow(UInt64(clamping: file.listed.size)).partialValue
+            self.neededBytes = self.neededBytes.addingReportingOverflow(file.size).partialValue
             next += 1
         }
         guard next == needs.items.count else {
@@ -233,40 +226,4 @@ extension TreeSender: JoinableTransfer {
     }
 
     package func lost(_ number: Int) { self.content.lost(number) }
-}
-
-/// Which names are further names of a file that was told of before.
-///
-/// A file is forgotten once all its names were seen, so that only those of which some lie outside the tree, or further on in
-/// it, are remembered.
-private struct HardLinks {
-    private struct Key: Hashable {
-        let device: UInt64
-        let inode: UInt64
-    }
-
-    /// Files that are remembered at a time; further ones are sent under each name on its own.
-    private static let limit = 1 << 16
-    /// Bytes of a path that fit a frame with what else is told.
-    private static let pathLimit = 16 << 10
-
-    private var first: [Key: (name: [UInt8], left: UInt64, info: FileInfo)] = [:]
-
-    /// The name under which the file was told of before; nil for its first name.
-    mutating func firstName(of entry: TreeEntry) -> [UInt8]? {
-        guard entry.info.links > 1 else { return nil }
-        let key = Key(device: entry.info.device, inode: entry.info.inode)
-        // A number may be used again for another file.
-        guard var known = self.first[key], known.info.size == entry.info.size,
-            known.info.modified == entry.info.modified
-        else {
-            let path = entry.directory.path(of: entry.name)
-            guard self.first.count < Self.limit, path.count <= Self.pathLimit else { return nil }
-            self.first[key] = (path, entry.info.links - 1, entry.info)
-            return nil
-        }
-        known.left -= 1
-        self.first[key] = known.left > 0 ? known : nil
-        return known.name
-    }
 }

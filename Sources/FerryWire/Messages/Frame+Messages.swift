@@ -156,13 +156,17 @@ extension Frame {
     ///   - oldSize: bytes of the version that a push replaces.
     ///   - unchanged: whether there is nothing to transfer.
     ///   - tickets: for connections that may join.
+    ///   - repository: for a backup, the repository's id.
+    ///   - average: and around how many bytes its chunks gather.
     /// - Returns: the answer.
     package static func ready(
         metadata: WireMetadata? = nil,
         size: UInt64? = nil,
         oldSize: UInt64? = nil,
         unchanged: Bool = false,
-        tickets: [Data] = []
+        tickets: [Data] = [],
+        repository: [UInt8] = [],
+        average: UInt32 = 0
     ) -> Frame {
         Frame(
             .ready(
@@ -172,6 +176,8 @@ extension Frame {
                     if let oldSize { $0.oldSize = oldSize }
                     $0.unchanged = unchanged
                     $0.tickets = tickets
+                    $0.repository = Data(repository)
+                    $0.average = average
                 }
             )
         )
@@ -179,16 +185,41 @@ extension Frame {
 
     package static func entries(_ entries: [WireEntry]) -> Frame { Frame(.entries(.with { $0.entries = entries })) }
 
-    package static func finished(digest: Data = Data(), size: UInt64 = 0, deleted: UInt64 = 0) -> Frame {
+    package static func finished(
+        digest: Data = Data(),
+        size: UInt64 = 0,
+        deleted: UInt64 = 0,
+        snapshot: Data = Data()
+    ) -> Frame {
         Frame(
             .finished(
                 .with {
                     $0.digest = digest
                     $0.size = size
                     $0.deleted = deleted
+                    $0.snapshot = snapshot
                 }
             )
         )
+    }
+
+    package static func backup(repository: String, dryRun: Bool) -> Frame {
+        Frame(
+            .backup(
+                .with {
+                    $0.repository = Data(repository.utf8)
+                    $0.dryRun = dryRun
+                }
+            )
+        )
+    }
+
+    package static func snapshots(of repository: String) -> Frame {
+        Frame(.snapshots(.with { $0.repository = Data(repository.utf8) }))
+    }
+
+    package static func snapshotList(_ snapshots: [WireSnapshotEntry]) -> Frame {
+        Frame(.snapshotList(.with { $0.snapshots = snapshots }))
     }
 
     package static func changes(_ changes: [WireChange]) -> Frame { Frame(.changes(.with { $0.changes = changes })) }
@@ -199,13 +230,15 @@ extension Frame {
     ///   - average: how the first file of the frame is cut by content; 0 if it is not, or was told.
     ///   - ends: of files, in a tree.
     ///   - notes: on some of the ends.
+    ///   - nodes: whether they name nodes of a backup.
     /// - Returns: the frame.
     package static func names(
         ids: Data,
         lengths: [UInt32],
         average: UInt32 = 0,
         ends: [UInt32] = [],
-        notes: [WireEndNote] = []
+        notes: [WireEndNote] = [],
+        nodes: Bool = false
     ) -> Frame {
         Frame(
             .names(
@@ -213,6 +246,7 @@ extension Frame {
                     $0.ids = ids
                     $0.lengths = lengths
                     $0.average = average
+                    $0.nodes = nodes
                     $0.ends = ends
                     $0.notes = notes
                 }
@@ -260,16 +294,36 @@ extension Frame {
         )
     }
 
-    package static func block(codec: WireBlock.Codec, ids: Data, lengths: [UInt32], payload: ByteBuffer) -> Frame {
+    package static func block(
+        codec: WireBlock.Codec,
+        ids: Data,
+        lengths: [UInt32],
+        payload: ByteBuffer,
+        nodes: Bool = false
+    ) -> Frame {
         Frame(
             .block(
                 .with {
                     $0.codec = codec
                     $0.ids = ids
                     $0.lengths = lengths
+                    $0.nodes = nodes
                 }
             ),
             payload: payload
+        )
+    }
+
+    package static func commit(root: Data, note: [UInt8], digest: Data, size: UInt64) -> Frame {
+        Frame(
+            .commit(
+                .with {
+                    $0.root = root
+                    $0.note = Data(note)
+                    $0.digest = digest
+                    $0.size = size
+                }
+            )
         )
     }
 

@@ -284,6 +284,39 @@ package nonisolated struct WireHeader: Sendable {
     set {body = .join(newValue)}
   }
 
+  /// Backups.
+  package var backup: WireBackup {
+    get {
+      if case .backup(let v)? = body {return v}
+      return WireBackup()
+    }
+    set {body = .backup(newValue)}
+  }
+
+  package var commit: WireCommit {
+    get {
+      if case .commit(let v)? = body {return v}
+      return WireCommit()
+    }
+    set {body = .commit(newValue)}
+  }
+
+  package var snapshots: WireSnapshots {
+    get {
+      if case .snapshots(let v)? = body {return v}
+      return WireSnapshots()
+    }
+    set {body = .snapshots(newValue)}
+  }
+
+  package var snapshotList: WireSnapshotList {
+    get {
+      if case .snapshotList(let v)? = body {return v}
+      return WireSnapshotList()
+    }
+    set {body = .snapshotList(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Body: Equatable, Sendable {
@@ -318,6 +351,11 @@ package nonisolated struct WireHeader: Sendable {
     case changes(WireChanges)
     /// A request: the connection joins a transfer.
     case join(WireJoin)
+    /// Backups.
+    case backup(WireBackup)
+    case commit(WireCommit)
+    case snapshots(WireSnapshots)
+    case snapshotList(WireSnapshotList)
 
   }
 
@@ -879,6 +917,12 @@ package nonisolated struct WireReady: Sendable {
   /// for each further connection that may join
   package var tickets: [Data] = []
 
+  /// for a backup: the repository's id, 16 bytes
+  package var repository: Data = Data()
+
+  /// and how its files are cut (Docs/chunking.md)
+  package var average: UInt32 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1001,6 +1045,9 @@ package nonisolated struct WireFinished: Sendable {
   /// for a tree: things that were removed, or would be
   package var deleted: UInt64 = 0
 
+  /// for a backup: the id of the snapshot, 32 bytes
+  package var snapshot: Data = Data()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1026,6 +1073,9 @@ package nonisolated struct WireNames: Sendable {
 
   /// on some of these ends
   package var notes: [WireEndNote] = []
+
+  /// in a backup: they name nodes (Docs/format.md), not data
+  package var nodes: Bool = false
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1104,6 +1154,9 @@ package nonisolated struct WireBlock: Sendable {
 
   /// n lengths in bytes, together at most 1 MiB
   package var lengths: [UInt32] = []
+
+  /// they are nodes
+  package var nodes: Bool = false
 
   /// sent again: the joined connection that was lost with it, 1 for the first ticket; else 0
   package var lostConnection: UInt32 = 0
@@ -1429,6 +1482,97 @@ package nonisolated struct WireChange: Sendable {
   package init() {}
 }
 
+/// Store a snapshot in a repository. Names, wants, blocks and credit follow Ready; Commit ends it.
+package nonisolated struct WireBackup: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// its name
+  package var repository: Data = Data()
+
+  /// names are decided, and nothing may be sent
+  package var dryRun: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// All that the snapshot needs was named, and what was wanted sent.
+package nonisolated struct WireCommit: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// the node of its top, 32 bytes; empty for a dry run
+  package var root: Data = Data()
+
+  /// what the client states about it (Docs/format.md)
+  package var note: Data = Data()
+
+  /// of all names, 32 bytes
+  package var digest: Data = Data()
+
+  /// bytes that they stand for
+  package var size: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// List a repository's snapshots. Several SnapshotList may answer; Finished follows.
+package nonisolated struct WireSnapshots: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var repository: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireSnapshotList: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var snapshots: [WireSnapshotEntry] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireSnapshotEntry: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var id: Data = Data()
+
+  package var root: Data = Data()
+
+  package var sequence: UInt64 = 0
+
+  /// when it was committed, by the daemon's clock, since 1970-01-01 UTC
+  package var seconds: Int64 = 0
+
+  package var nanoseconds: UInt32 = 0
+
+  /// the user who made it
+  package var owner: String = String()
+
+  package var note: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "ferry.v1"
@@ -1439,7 +1583,7 @@ nonisolated extension WireCompression: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Header"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}welcome\0\u{1}failure\0\u{3}keep_alive\0\u{2}\u{4}push\0\u{1}pull\0\u{1}list\0\u{1}stat\0\u{1}remove\0\u{3}make_directory\0\u{3}push_tree\0\u{3}pull_tree\0\u{1}ready\0\u{1}entries\0\u{1}finished\0\u{2}\u{6}names\0\u{1}wants\0\u{1}block\0\u{1}credit\0\u{1}end\0\u{1}items\0\u{1}needs\0\u{1}problems\0\u{1}changes\0\u{1}join\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}welcome\0\u{1}failure\0\u{3}keep_alive\0\u{2}\u{4}push\0\u{1}pull\0\u{1}list\0\u{1}stat\0\u{1}remove\0\u{3}make_directory\0\u{3}push_tree\0\u{3}pull_tree\0\u{1}ready\0\u{1}entries\0\u{1}finished\0\u{2}\u{6}names\0\u{1}wants\0\u{1}block\0\u{1}credit\0\u{1}end\0\u{1}items\0\u{1}needs\0\u{1}problems\0\u{1}changes\0\u{1}join\0\u{1}backup\0\u{1}commit\0\u{1}snapshots\0\u{3}snapshot_list\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1772,6 +1916,58 @@ nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageI
           self.body = .join(v)
         }
       }()
+      case 34: try {
+        var v: WireBackup?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .backup(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .backup(v)
+        }
+      }()
+      case 35: try {
+        var v: WireCommit?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .commit(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .commit(v)
+        }
+      }()
+      case 36: try {
+        var v: WireSnapshots?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .snapshots(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .snapshots(v)
+        }
+      }()
+      case 37: try {
+        var v: WireSnapshotList?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .snapshotList(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .snapshotList(v)
+        }
+      }()
       default: break
       }
     }
@@ -1882,6 +2078,22 @@ nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     case .join?: try {
       guard case .join(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 33)
+    }()
+    case .backup?: try {
+      guard case .backup(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 34)
+    }()
+    case .commit?: try {
+      guard case .commit(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 35)
+    }()
+    case .snapshots?: try {
+      guard case .snapshots(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 36)
+    }()
+    case .snapshotList?: try {
+      guard case .snapshotList(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 37)
     }()
     case nil: break
     }
@@ -2758,7 +2970,7 @@ nonisolated extension WireMakeDirectory: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension WireReady: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Ready"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}metadata\0\u{1}size\0\u{3}old_size\0\u{1}unchanged\0\u{2}\u{10}tickets\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}metadata\0\u{1}size\0\u{3}old_size\0\u{1}unchanged\0\u{2}\u{10}tickets\0\u{1}repository\0\u{1}average\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2771,6 +2983,8 @@ nonisolated extension WireReady: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self._oldSize) }()
       case 4: try { try decoder.decodeSingularBoolField(value: &self.unchanged) }()
       case 20: try { try decoder.decodeRepeatedBytesField(value: &self.tickets) }()
+      case 21: try { try decoder.decodeSingularBytesField(value: &self.repository) }()
+      case 22: try { try decoder.decodeSingularUInt32Field(value: &self.average) }()
       default: break
       }
     }
@@ -2796,6 +3010,12 @@ nonisolated extension WireReady: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if !self.tickets.isEmpty {
       try visitor.visitRepeatedBytesField(value: self.tickets, fieldNumber: 20)
     }
+    if !self.repository.isEmpty {
+      try visitor.visitSingularBytesField(value: self.repository, fieldNumber: 21)
+    }
+    if self.average != 0 {
+      try visitor.visitSingularUInt32Field(value: self.average, fieldNumber: 22)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2805,6 +3025,8 @@ nonisolated extension WireReady: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs._oldSize != rhs._oldSize {return false}
     if lhs.unchanged != rhs.unchanged {return false}
     if lhs.tickets != rhs.tickets {return false}
+    if lhs.repository != rhs.repository {return false}
+    if lhs.average != rhs.average {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2925,7 +3147,7 @@ nonisolated extension WireEntries: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireFinished: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Finished"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}size\0\u{1}deleted\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}digest\0\u{1}size\0\u{1}deleted\0\u{1}snapshot\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2936,6 +3158,7 @@ nonisolated extension WireFinished: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 1: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.size) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.deleted) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.snapshot) }()
       default: break
       }
     }
@@ -2951,6 +3174,9 @@ nonisolated extension WireFinished: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.deleted != 0 {
       try visitor.visitSingularUInt64Field(value: self.deleted, fieldNumber: 3)
     }
+    if !self.snapshot.isEmpty {
+      try visitor.visitSingularBytesField(value: self.snapshot, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2958,6 +3184,7 @@ nonisolated extension WireFinished: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.digest != rhs.digest {return false}
     if lhs.size != rhs.size {return false}
     if lhs.deleted != rhs.deleted {return false}
+    if lhs.snapshot != rhs.snapshot {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2965,7 +3192,7 @@ nonisolated extension WireFinished: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WireNames: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Names"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}ids\0\u{1}lengths\0\u{1}average\0\u{1}ends\0\u{1}notes\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}ids\0\u{1}lengths\0\u{1}average\0\u{1}ends\0\u{1}notes\0\u{1}nodes\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2978,6 +3205,7 @@ nonisolated extension WireNames: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.average) }()
       case 4: try { try decoder.decodeRepeatedUInt32Field(value: &self.ends) }()
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.notes) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.nodes) }()
       default: break
       }
     }
@@ -2999,6 +3227,9 @@ nonisolated extension WireNames: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if !self.notes.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.notes, fieldNumber: 5)
     }
+    if self.nodes != false {
+      try visitor.visitSingularBoolField(value: self.nodes, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3008,6 +3239,7 @@ nonisolated extension WireNames: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.average != rhs.average {return false}
     if lhs.ends != rhs.ends {return false}
     if lhs.notes != rhs.notes {return false}
+    if lhs.nodes != rhs.nodes {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3104,7 +3336,7 @@ nonisolated extension WireWants: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
 
 nonisolated extension WireBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Block"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}codec\0\u{1}ids\0\u{1}lengths\0\u{4}\u{11}lost_connection\0\u{3}lost_block\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}codec\0\u{1}ids\0\u{1}lengths\0\u{2}\u{2}nodes\0\u{4}\u{f}lost_connection\0\u{3}lost_block\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3115,6 +3347,7 @@ nonisolated extension WireBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 1: try { try decoder.decodeSingularEnumField(value: &self.codec) }()
       case 2: try { try decoder.decodeSingularBytesField(value: &self.ids) }()
       case 3: try { try decoder.decodeRepeatedUInt32Field(value: &self.lengths) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.nodes) }()
       case 20: try { try decoder.decodeSingularUInt32Field(value: &self.lostConnection) }()
       case 21: try { try decoder.decodeSingularUInt64Field(value: &self.lostBlock) }()
       default: break
@@ -3132,6 +3365,9 @@ nonisolated extension WireBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if !self.lengths.isEmpty {
       try visitor.visitPackedUInt32Field(value: self.lengths, fieldNumber: 3)
     }
+    if self.nodes != false {
+      try visitor.visitSingularBoolField(value: self.nodes, fieldNumber: 5)
+    }
     if self.lostConnection != 0 {
       try visitor.visitSingularUInt32Field(value: self.lostConnection, fieldNumber: 20)
     }
@@ -3145,6 +3381,7 @@ nonisolated extension WireBlock: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.codec != rhs.codec {return false}
     if lhs.ids != rhs.ids {return false}
     if lhs.lengths != rhs.lengths {return false}
+    if lhs.nodes != rhs.nodes {return false}
     if lhs.lostConnection != rhs.lostConnection {return false}
     if lhs.lostBlock != rhs.lostBlock {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
@@ -3636,4 +3873,204 @@ nonisolated extension WireChange: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension WireChange.Kind: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0KIND_NEW\0\u{1}KIND_CHANGED\0\u{1}KIND_DELETED\0")
+}
+
+nonisolated extension WireBackup: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Backup"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}repository\0\u{3}dry_run\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.repository) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.repository.isEmpty {
+      try visitor.visitSingularBytesField(value: self.repository, fieldNumber: 1)
+    }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireBackup, rhs: WireBackup) -> Bool {
+    if lhs.repository != rhs.repository {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireCommit: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Commit"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}root\0\u{1}note\0\u{1}digest\0\u{1}size\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.root) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.note) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.digest) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.size) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.root.isEmpty {
+      try visitor.visitSingularBytesField(value: self.root, fieldNumber: 1)
+    }
+    if !self.note.isEmpty {
+      try visitor.visitSingularBytesField(value: self.note, fieldNumber: 2)
+    }
+    if !self.digest.isEmpty {
+      try visitor.visitSingularBytesField(value: self.digest, fieldNumber: 3)
+    }
+    if self.size != 0 {
+      try visitor.visitSingularUInt64Field(value: self.size, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireCommit, rhs: WireCommit) -> Bool {
+    if lhs.root != rhs.root {return false}
+    if lhs.note != rhs.note {return false}
+    if lhs.digest != rhs.digest {return false}
+    if lhs.size != rhs.size {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireSnapshots: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Snapshots"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}repository\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.repository) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.repository.isEmpty {
+      try visitor.visitSingularBytesField(value: self.repository, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireSnapshots, rhs: WireSnapshots) -> Bool {
+    if lhs.repository != rhs.repository {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireSnapshotList: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".SnapshotList"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}snapshots\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.snapshots) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.snapshots.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.snapshots, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireSnapshotList, rhs: WireSnapshotList) -> Bool {
+    if lhs.snapshots != rhs.snapshots {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireSnapshotEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".SnapshotEntry"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}root\0\u{1}sequence\0\u{1}seconds\0\u{1}nanoseconds\0\u{1}owner\0\u{1}note\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.id) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.root) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.sequence) }()
+      case 4: try { try decoder.decodeSingularSInt64Field(value: &self.seconds) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.nanoseconds) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.owner) }()
+      case 7: try { try decoder.decodeSingularBytesField(value: &self.note) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.id.isEmpty {
+      try visitor.visitSingularBytesField(value: self.id, fieldNumber: 1)
+    }
+    if !self.root.isEmpty {
+      try visitor.visitSingularBytesField(value: self.root, fieldNumber: 2)
+    }
+    if self.sequence != 0 {
+      try visitor.visitSingularUInt64Field(value: self.sequence, fieldNumber: 3)
+    }
+    if self.seconds != 0 {
+      try visitor.visitSingularSInt64Field(value: self.seconds, fieldNumber: 4)
+    }
+    if self.nanoseconds != 0 {
+      try visitor.visitSingularUInt32Field(value: self.nanoseconds, fieldNumber: 5)
+    }
+    if !self.owner.isEmpty {
+      try visitor.visitSingularStringField(value: self.owner, fieldNumber: 6)
+    }
+    if !self.note.isEmpty {
+      try visitor.visitSingularBytesField(value: self.note, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireSnapshotEntry, rhs: WireSnapshotEntry) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.root != rhs.root {return false}
+    if lhs.sequence != rhs.sequence {return false}
+    if lhs.seconds != rhs.seconds {return false}
+    if lhs.nanoseconds != rhs.nanoseconds {return false}
+    if lhs.owner != rhs.owner {return false}
+    if lhs.note != rhs.note {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
 }

@@ -96,7 +96,23 @@ enum Seeds {
         ("needs-hostile", [.needs(decided: .max, items: [3, 3, .max], oldSizes: [.max, 0, 1])]),
         ("problems", [Self.problems]),
         ("changes", [Self.changes]),
+        ("backup-every-field", [.backup(repository: "laptops", dryRun: true)]),
+        ("snapshots", [.snapshots(of: "laptops")]),
+        ("snapshot-list-every-field", [Self.snapshotList]),
+        ("names-nodes", [.names(ids: Self.id, lengths: [6], nodes: true)]),
+        ("block-nodes", [.block(codec: .stored, ids: Self.id, lengths: [6], payload: ByteBuffer(), nodes: true)]),
+        ("commit-every-field", [.commit(root: Self.id, note: [1, 1, 104], digest: Self.id, size: 76)]),
+        ("ready-repository", [.ready(repository: [UInt8](0..<16), average: 1 << 17)]),
+        ("finished-snapshot", [.finished(digest: Self.id, size: 76, snapshot: Self.id)]),
     ]
+
+    private static let snapshotList: Frame = .snapshotList([
+        make(WireSnapshotEntry()) {
+            ($0.id, $0.root, $0.sequence) = (Self.id, Self.id, 3)
+            ($0.seconds, $0.nanoseconds, $0.owner) = (-1, 999_999_999, "carol")
+            $0.note = Data([1, 1, 104])
+        }
+    ])
 
     /// Whole frames, in `Corpus/frame`.
     static let frames: [Seed] = [
@@ -115,6 +131,9 @@ enum Seeds {
             ]
         ), ("items", [Self.items]), ("needs", [Self.needs]), ("names-tree", [Self.namesOfATree]),
         ("problems", [Self.problems]), ("changes", [Self.changes]),
+        ("backup", [.backup(repository: "laptops", dryRun: true)]), ("snapshots", [.snapshots(of: "laptops")]),
+        ("snapshot-list", [Self.snapshotList]),
+        ("commit", [.commit(root: Self.id, note: [1, 1, 104], digest: Self.id, size: 76)]),
         ("tree-dialogue", [Self.pushTree, .ready(), Self.items, Self.needs, Self.changes, Self.namesOfATree]),
     ]
 

@@ -41,7 +41,8 @@ package struct JSONLines: Reporter {
             files: summary.tree?.files,
             changed: summary.tree?.changed,
             failed: summary.tree?.failed,
-            deleted: summary.tree?.deleted
+            deleted: summary.tree?.deleted,
+            snapshot: summary.snapshot?.description
         )
         try self.output(JSONLine.encode(event))
     }
@@ -108,6 +109,7 @@ package struct JSONLines: Reporter {
         let changed: Int?
         let failed: Int?
         let deleted: Int?
+        let snapshot: String?
     }
 
     private struct ChangeEvent: Encodable {

@@ -1,10 +1,11 @@
+import FerryChunking
 package import FerryErrors
 package import FerryProtocol
 package import FerryTransfer
 
 /// One file of a job, as it is shown.
 package struct TransferLabel: Sendable, Equatable {
-    package enum Direction: String, Sendable { case push, pull }
+    package enum Direction: String, Sendable { case push, pull, backup }
 
     package let direction: Direction
     /// The local path as the user gave it, or `-` for a stream.
@@ -27,10 +28,10 @@ package struct TransferLabel: Sendable, Equatable {
     }
 
     /// What is read, escaped: by this name a failure is reported.
-    package var source: String { self.direction == .push ? self.localName : self.remote }
+    package var source: String { self.direction == .pull ? self.remote : self.localName }
 
     /// What is written, escaped.
-    package var target: String { self.direction == .push ? self.remote : self.localName }
+    package var target: String { self.direction == .pull ? self.localName : self.remote }
 
     /// The short name for a progress line, escaped.
     package var name: String {
@@ -156,6 +157,7 @@ enum FileText {
     }
 
     static func line(_ label: TransferLabel, _ summary: TransferSummary, seconds: Double) -> String {
+        if label.direction == .backup { return "\(label.source) -> " + self.backup(label, summary, seconds) }
         if let tree = summary.tree { return "\(label.source) -> \(label.target): " + self.line(tree, summary, seconds) }
         if summary.isUnchanged {
             return "\(label.source) -> \(label.target): unchanged, \(Amounts.bytes(summary.bytes))"
@@ -167,6 +169,18 @@ enum FileText {
             seconds: seconds
         )
         return "\(label.source) -> \(label.target): \(amounts)"
+    }
+
+    /// What a snapshot's name has, and what had to be sent of it.
+    private static func backup(_ label: TransferLabel, _ summary: TransferSummary, _ seconds: Double) -> String {
+        let files = summary.tree?.files ?? 0
+        let failed = summary.tree?.failed ?? 0
+        let sent = summary.bytes - min(summary.bytes, summary.savedBytes)
+        let name = summary.snapshot.map { "\(label.target)@\(String($0.description.prefix(8)))" }
+        return "\(name ?? label.target + " (dry run)"): \(files) \(files == 1 ? "file" : "files"), "
+            + "\(Amounts.bytes(summary.bytes)), new \(Amounts.bytes(sent))"
+            + (summary.snapshot == nil ? "" : ", stored \(Amounts.bytes(summary.wireBytes))")
+            + (failed > 0 ? ", \(failed) failed" : "") + ", in \(Amounts.duration(seconds))"
     }
 
     private static func line(_ tree: TreeCounts, _ summary: TransferSummary, _ seconds: Double) -> String {

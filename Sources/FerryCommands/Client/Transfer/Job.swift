@@ -1,6 +1,7 @@
 import FerryClient
 import FerryErrors
 import FerryProtocol
+import FerryTransfer
 
 /// Moves several files, one after another: what fails is named, and the rest goes on.
 struct Job {
@@ -51,7 +52,7 @@ struct Job {
             reporter.started(label)
             let began = ContinuousClock.now
             do {
-                let summary = try await transfer.run(on: connection, self.context)
+                let summary = try await self.run(transfer, on: connection)
                 totals.add(summary)
                 try reporter.finished(label, summary, seconds: (ContinuousClock.now - began).inSeconds)
                 if self.printsSums, let sum = summary.sha256 { try Self.print(sum, transfer) }
@@ -67,6 +68,16 @@ struct Job {
         try reporter.ended(totals)
         guard let firstFailure else { return totals.failed > 0 ? .partial : .done }
         return totals.files > 0 ? .partial : ExitStatus(firstFailure)
+    }
+
+    /// Runs a transfer; once more, believing nothing, if a backup believed too much.
+    private func run(_ transfer: any Transfer, on connection: ClientConnection) async throws -> TransferSummary {
+        do { return try await transfer.run(on: connection, self.context) } catch let error as FerryError {
+            guard error.code == .staleStates, self.context.believesStates else { throw error }
+            var context = self.context
+            context.believesStates = false
+            return try await transfer.run(on: try await self.servers.connection(to: transfer.server), context)
+        }
     }
 
     /// The job ends early: where something was moved, each file that was not is named.

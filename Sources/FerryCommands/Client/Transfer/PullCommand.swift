@@ -95,7 +95,7 @@ struct PullCommand: AsyncParsableCommand {
         }
     }
 
-    private static func kind(of target: LocalPath?) throws(FerryError) -> PullPlan.Kind {
+    static func kind(of target: LocalPath?) throws(FerryError) -> PullPlan.Kind {
         guard let target else { return .other }
         do throws(FerryError) {
             switch try Directories.info(target.bytes).kind {

@@ -20,6 +20,8 @@ struct TransferContext: Sendable {
     let onJoin: @Sendable (Result<String, FerryError>) -> Void
     let reporter: any Reporter
     let interruption: Interruption
+    /// Whether a backup believes what is remembered of the last one.
+    var believesStates = true
 
     /// A sum is of what was read, so that it wants every file read.
     var skipsUnchanged: Bool { !self.comparesContent && !self.wantsSHA256 }

@@ -52,12 +52,7 @@ struct PushTreeTransfer: Transfer {
             if !context.trees.verifies { error.remedy = "`ferry mkdir -p` makes the directory above it" }
             throw error
         }
-        if context.trees.verifies {
-            // Nothing was transferred.
-            summary.bytes = 0
-            summary.savedBytes = 0
-            summary.tree?.changed = 0
-        }
+        if context.trees.verifies { summary.countNothing() }
         try shown.check()
         return summary
     }
@@ -86,11 +81,14 @@ struct PullTreeTransfer: Transfer {
         options.maxDelete = context.trees.maxDelete
         options.isDryRun = context.trees.isDryRun
         options.reports = context.trees.reports
+        if context.trees.verifies {
+            (options.verifies, options.isDryRun, options.deletes, options.reports) = (true, true, true, true)
+        }
         options.filter = try TreeFilter(context.trees.filter)
         options.metadata = context.trees.metadata
         try FilterOptions.check(context.trees.filter)
         let shown = ShownChanges(context)
-        let (target, events, isDryRun) = (self.target, self.events(context.reporter, shown), context.trees.isDryRun)
+        let (target, events, isDryRun) = (self.target, self.events(context.reporter, shown), options.isDryRun)
         let further = context.movesTrees ? connection.further(context.furtherConnections) : 0
         let request = PullTreeRequest(
             path: self.source.wirePath,
@@ -110,7 +108,8 @@ struct PullTreeTransfer: Transfer {
                 onEvent: events
             )
         }
-        let summary = try await connection.perform(request, further: further, onJoin: context.onJoin)
+        var summary = try await connection.perform(request, further: further, onJoin: context.onJoin)
+        if context.trees.verifies { summary.countNothing() }
         try shown.check()
         return summary
     }
@@ -174,6 +173,14 @@ extension Transfer {
             case .skipped(let path): if !shown.isVerification { reporter.skipped(label.inside(path)) }
             }
         }
+    }
+}
+
+extension TransferSummary {
+    /// Nothing was transferred.
+    fileprivate mutating func countNothing() {
+        (self.bytes, self.savedBytes) = (0, 0)
+        self.tree?.changed = 0
     }
 }
 

@@ -1,0 +1,110 @@
+import ArgumentParser
+import FerryChunking
+import FerryClient
+import FerryErrors
+import FerryFiles
+import FerryObjects
+import FerryWire
+import FoundationEssentials
+import Synchronization
+
+/// `ferry snapshots`.
+struct SnapshotsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "snapshots",
+        abstract: "List the snapshots in a repository, the oldest first.",
+        discussion: """
+            Who may only append to the repository sees their own. Times are UTC, by the server's clock.
+
+            Examples:
+              ferry snapshots nas:laptops --tag nightly
+            """
+    )
+
+    @Option(help: ArgumentHelp("Only those of this machine.", valueName: "name"))
+    var host: String?
+
+    @Option(help: ArgumentHelp("Only those that were asked for this path.", valueName: "path"))
+    var path: String?
+
+    @Option(help: ArgumentHelp("Only those with this label.", valueName: "text"))
+    var tag: String?
+
+    @OptionGroup var output: OutputOptions
+
+    @Argument(help: ArgumentHelp("SERVER:REPOSITORY", valueName: "repository"))
+    var operand: String
+
+    func run() async throws {
+        try await self.output.running {
+            let target = try Operand.remote(self.operand)
+            guard target.path.isRoot, target.snapshot == nil else {
+                throw FerryError(.usage, "\(target) is no repository", remedy: "write SERVER:REPOSITORY")
+            }
+            return try await Servers.with(self.output) { servers in
+                let connection = try await servers.connection(to: target.server)
+                let rows = Mutex<[SnapshotRow]>([])
+                try await connection.snapshots(of: target.share) { snapshots throws(FerryError) in
+                    for snapshot in snapshots {
+                        let row = try SnapshotRow(snapshot)
+                        if self.takes(row) { rows.withLock { $0.append(row) } }
+                    }
+                }
+                try self.write(rows.withLock { $0 })
+                return .done
+            }
+        }
+    }
+
+    private func takes(_ row: SnapshotRow) -> Bool {
+        (self.host.map { Escaping.escape(RawArguments.bytes($0)) == row.host } ?? true)
+            && (self.path.map { row.paths.contains(Escaping.escape(RawArguments.bytes($0))) } ?? true)
+            && (self.tag.map { row.tags.contains($0) } ?? true)
+    }
+
+    private func write(_ rows: [SnapshotRow]) throws(FerryError) {
+        if self.output.json {
+            for row in rows { try StandardOutput.write(line: JSONLine.encode(row)) }
+            return
+        }
+        guard !rows.isEmpty else { return }
+        let titles = ["ID", "TIME", "HOST", "OWNER", "FILES", "SIZE", "TAGS", "PATHS"]
+        let cells = rows.map { row in
+            [
+                String(row.id.prefix(8)), row.time, row.host, row.owner, String(row.files), Amounts.bytes(row.bytes),
+                row.tags.joined(separator: ","), row.paths.joined(separator: " "),
+            ]
+        }
+        try StandardOutput.write(line: AdminOutput.table([titles] + cells))
+    }
+}
+
+/// A snapshot, in words and as JSON. Everything in it comes from the daemon, and is escaped.
+struct SnapshotRow: Encodable, Sendable {
+    let event = "snapshot"
+    let id: String
+    let time: String
+    let owner: String
+    let host: String
+    let paths: [String]
+    let tags: [String]
+    let files: UInt64
+    let bytes: UInt64
+    /// Things that could not be read.
+    let failed: UInt64
+
+    private enum CodingKeys: String, CodingKey { case event, id, time, owner, host, paths, tags, files, bytes, failed }
+
+    init(_ snapshot: WireSnapshotEntry) throws(FerryError) {
+        let note = try SnapshotNote([UInt8](snapshot.note))
+        self.id = ChunkID(bytes: snapshot.id)?.description ?? ""
+        self.time = Date(timeIntervalSince1970: Double(snapshot.seconds)).formatted(.iso8601)
+        self.owner = Escaping.escape(Array(snapshot.owner.utf8))
+        self.host = Escaping.escape(note.host)
+        self.paths = note.paths.map { Escaping.escape($0) }
+        self.tags = note.tags.map { Escaping.escape(Array($0.utf8)) }
+        self.files = note.files
+        self.bytes = note.bytes
+        self.failed = note.failed
+    }
+}

@@ -1,0 +1,64 @@
+import FerryChunking
+import FerryErrors
+import FerryObjects
+import FerryRepository
+import FerryTransfer
+
+/// One snapshot, as what is sent of it is read.
+final class RepositoryContent: SnapshotContent {
+    private let reader: ObjectReader
+    private let snapshot: Snapshot
+
+    init(_ repository: Repository, _ snapshot: Snapshot) {
+        self.reader = repository.reader()
+        self.snapshot = snapshot
+    }
+
+    /// The snapshot's top, of which nothing is kept but what lies in it.
+    var top: Entry {
+        Entry(
+            name: [],
+            mode: 0o040755,
+            seconds: self.snapshot.seconds,
+            nanoseconds: self.snapshot.nanoseconds,
+            content: .directory(self.snapshot.root)
+        )
+    }
+
+    func entries(of directory: ChunkID) throws(FerryError) -> NextEntry {
+        var cursor = self.reader.directory(directory)
+        return { () throws(FerryError) in try cursor.next() }
+    }
+
+    func segments(of entry: Entry) throws(FerryError) -> NextSegment {
+        var cursor = self.reader.segments(of: entry)
+        return { () throws(FerryError) in try cursor.next() }
+    }
+
+    func read(_ chunk: ChunkID) throws(FerryError) -> [UInt8] { try self.reader.read(ObjectKey(.data, chunk)) }
+
+    func entry(at path: [UInt8]) throws(FerryError) -> Entry {
+        var entry = self.top
+        for component in path.split(separator: UInt8(ascii: "/")) {
+            guard case .directory(let node) = entry.content else {
+                throw FerryError(.notADirectory, "\(Escaping.escape(path)) leads through what is no directory")
+            }
+            guard let next = try self.reader.entry(Array(component), in: node) else {
+                throw FerryError(.notFound, "\(Escaping.escape(path)) is not in the snapshot")
+            }
+            entry = next
+        }
+        return entry
+    }
+
+    /// An entry with the content of the thing of which it is a further name.
+    func resolved(_ entry: Entry) throws(FerryError) -> Entry {
+        guard case .furtherName(let first) = entry.content else { return entry }
+        var resolved = entry
+        resolved.content = try self.entry(at: first).content
+        if case .furtherName = resolved.content {
+            throw FerryError(.integrity, "\(Escaping.escape(first)) is no first name")
+        }
+        return resolved
+    }
+}

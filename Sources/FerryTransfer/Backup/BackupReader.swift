@@ -1,0 +1,447 @@
+import FerryChunking
+import FerryErrors
+import FerryFiles
+import FerryObjects
+import FerryWire
+import NIOCore
+
+/// Reads what is to be backed up, cuts it into chunks, and builds the snapshot's nodes.
+///
+/// Small files are read together into one segment, so that they share blocks, and are hashed together.
+struct BackupReader {
+    /// Something whose chunks are in the segment that is being filled, or that follows one of these.
+    private enum Pending {
+        case begin(Entry?, isSame: Bool, FileStates.Record)
+        case end(isAllThere: Bool)
+        case entry(Entry, isSame: Bool, FileStates.Record?)
+        /// A file, and the chunks of it in the segment.
+        case file(Entry, chunks: Int, info: FileInfo?, began: Timestamp)
+    }
+
+    private struct Open {
+        /// All but its content.
+        let entry: Entry
+        /// From the root directory.
+        let path: [UInt8]
+        /// Nil for a stream, which cannot be read twice.
+        let file: TreeEntry?
+        var reader: SourceReader
+        var recipe = RecipeBuilder()
+        var hole: UInt64 = 0
+        var attempt = 1
+        let began = Timestamp.now
+    }
+
+    /// Bytes of a segment of small files.
+    private static let segmentLength = 1 << 20
+    /// A file that changes each time is marked after so many.
+    private static let maximumAttempts = 3
+
+    private let walk: BackupWalk?
+    private let metadata: MetadataReader
+    private let parameters: GearChunker.Parameters
+    let states: FileStates?
+    private var known = KnownDirectories()
+    private var links = HardLinks()
+    private var builder = SnapshotTreeBuilder()
+    private var pending: [Pending] = []
+    private var segment = ByteBuffer()
+    private var lengths: [Int] = []
+    private var open: Open?
+    private var hasEnded = false
+    /// Of the segment that was read last.
+    private(set) var number = 0
+    private(set) var digest = RecipeDigest()
+    /// Bytes named.
+    private(set) var size: UInt64 = 0
+    private(set) var files: UInt64 = 0
+    /// Bytes of all files.
+    private(set) var bytes: UInt64 = 0
+    /// What could not be read, from the root directory, and why; for whoever takes them.
+    var failures: [(path: [UInt8], error: FerryError)] = []
+
+    /// - Parameters:
+    ///   - walk: through all of it.
+    ///   - metadata: what is kept besides the content.
+    ///   - parameters: how the repository's files are cut.
+    ///   - states: what files were in the last backup.
+    init(
+        _ walk: BackupWalk,
+        metadata: MetadataReader,
+        parameters: GearChunker.Parameters,
+        states: FileStates?
+    ) {
+        self.states = states
+        self.walk = walk
+        self.metadata = metadata
+        self.parameters = parameters
+    }
+
+    /// Of a stream, which becomes the one file of the snapshot.
+    ///
+    /// - Parameters:
+    ///   - stream: read to its end.
+    ///   - entry: of the file.
+    ///   - parameters: how the repository's files are cut.
+    init(_ stream: any ByteSource, as entry: Entry, parameters: GearChunker.Parameters) {
+        self.walk = nil
+        self.states = nil
+        self.metadata = MetadataReader(MetadataPolicy())
+        self.parameters = parameters
+        let reader = SourceReader(source: stream, parameters: parameters, wantsSHA256: false)
+        self.open = Open(entry: entry, path: entry.name, file: nil, reader: reader)
+        self.builder.begin(nil)
+        self.known.begin(isSame: false)
+    }
+
+    var segmentLength: Int { max(Self.segmentLength, SourceReader.segmentLength(self.parameters)) }
+    /// The node of the top, once all is read.
+    var root: ChunkID? { self.builder.root }
+    var isAtEnd: Bool { self.root != nil }
+
+    /// Reads about a segment.
+    ///
+    /// - Returns: what is to be named, in order.
+    /// - Throws: mapped errors if what was asked for cannot be read at all.
+    mutating func next() throws(FerryError) -> [Piece] {
+        if self.open != nil { return try self.goOn() }
+        if self.segment.capacity == 0 { self.segment.reserveCapacity(Self.segmentLength) }
+        while self.open == nil, !self.hasEnded, self.pending.count < WireConstants.namesPerFrame,
+            self.segment.writableBytes > self.parameters.minimum
+        {
+            guard let walk = self.walk else {
+                // After a stream, nothing is left but the end of the top.
+                self.pending.append(.end(isAllThere: false))
+                self.hasEnded = true
+                break
+            }
+            guard let step = try walk.next() else {
+                self.hasEnded = true
+                break
+            }
+            switch step {
+            case .entry(let entry): try self.take(entry)
+            case .end: self.pending.append(.end(isAllThere: self.states?.end() ?? false))
+            case .pause: break
+            }
+        }
+        return try self.flush()
+    }
+
+    // MARK: Entries
+
+    private mutating func take(_ entry: TreeEntry) throws(FerryError) {
+        let path = entry.directory.path(of: entry.name)
+        if let failure = entry.failure, entry.info.kind != .directory { return self.failed(path, failure) }
+        let told: ToldMetadata
+        do throws(FerryError) { told = try self.metadata.metadata(of: entry) } catch {
+            if error.code == .notFound { return }
+            self.failures.append((path, error))
+            return try self.take(entry, ToldMetadata(posixMode: entry.info.posixMode))
+        }
+        try self.take(entry, told)
+    }
+
+    private mutating func take(_ entry: TreeEntry, _ told: ToldMetadata) throws(FerryError) {
+        if entry.info.kind == .directory {
+            var directory = Entry(entry, told, .segments([]))
+            if let failure = entry.failure {
+                self.failures.append((entry.directory.path(of: entry.name), failure))
+                directory.isIncomplete = true
+            }
+            let isSame = (self.states?.begin(entry.name, entry.info) ?? false) && entry.failure == nil
+            let record = FileStates.Record.begin(name: entry.name, FileStates.State(entry.info))
+            self.pending.append(.begin(entry.name.isEmpty ? nil : directory, isSame: isSame, record))
+            return
+        }
+        guard !told.isSocket else { return }
+        let known = self.states?.look(entry.name, entry.info)
+        if let first = self.links.firstName(of: entry) {
+            return self.add(entry, told, .furtherName(first), known != nil)
+        }
+        switch entry.info.kind {
+        case .symlink: self.add(entry, told, .link(entry.linkText), known != nil)
+        case .file where told.isFile:
+            guard case .some(.some(let content)) = known else { return self.takeFile(entry, told) }
+            self.add(entry, told, content, true)
+        default: self.add(entry, told, .special(device: told.device), known != nil)
+        }
+    }
+
+    /// Takes what need not be read.
+    private mutating func add(
+        _ entry: TreeEntry,
+        _ told: ToldMetadata,
+        _ content: Entry.Content,
+        _ isSame: Bool
+    ) {
+        var ofFile: Entry.Content?
+        switch content {
+        case .segments, .recipe: ofFile = content
+        default: break
+        }
+        let found = Entry(entry, told, content)
+        if ofFile != nil {
+            self.files += 1
+            self.bytes += found.size
+        }
+        let record = FileStates.record(entry.name, entry.info, ofFile, began: .now)
+        self.pending.append(.entry(found, isSame: isSame, record))
+    }
+
+    private mutating func failed(_ path: [UInt8], _ error: FerryError) {
+        self.failures.append((path, error))
+    }
+
+    private mutating func takeFile(_ entry: TreeEntry, _ told: ToldMetadata) {
+        do throws(FerryError) {
+            guard entry.info.size <= self.parameters.minimum, !entry.info.isSparse else {
+                let source = try entry.directory.file(entry.name)
+                self.open = Open(
+                    entry: Entry(entry, told, .segments([])),
+                    path: entry.directory.path(of: entry.name),
+                    file: entry,
+                    reader: self.reader(source)
+                )
+                return
+            }
+            let began = Timestamp.now
+            let (count, isWhole) = try self.readSmall(entry)
+            if count > 0 { self.lengths.append(count) }
+            var file = Entry(entry, told, .segments([]))
+            file.isIncomplete = !isWhole
+            self.files += 1
+            self.bytes += UInt64(count)
+            let info = isWhole && count == Int(clamping: entry.info.size) ? entry.info : nil
+            self.pending.append(.file(file, chunks: count > 0 ? 1 : 0, info: info, began: began))
+        } catch {
+            self.links.forget(entry)
+            // What is gone is no longer there to be kept.
+            if error.code != .notFound { self.failed(entry.directory.path(of: entry.name), error) }
+        }
+    }
+
+    private func reader(_ source: SourceFile) -> SourceReader {
+        SourceReader(source: source, parameters: self.parameters, wantsSHA256: false, number: self.number)
+    }
+
+    /// Reads a small file to the end of the segment.
+    ///
+    /// - Returns: its bytes, and whether they were the same before and after.
+    private mutating func readSmall(_ entry: TreeEntry) throws(FerryError) -> (count: Int, isWhole: Bool) {
+        var listed = entry.info
+        for _ in 0..<Self.maximumAttempts {
+            let (count, info) = try self.readOnce(entry, room: self.parameters.minimum)
+            if info.isSameVersion(as: listed), count == Int(clamping: info.size) {
+                self.segment.moveWriterIndex(forwardBy: count)
+                return (count, true)
+            }
+            listed = info
+        }
+        let (count, _) = try self.readOnce(entry, room: self.parameters.minimum)
+        self.segment.moveWriterIndex(forwardBy: count)
+        return (count, false)
+    }
+
+    private mutating func readOnce(
+        _ entry: TreeEntry,
+        room: Int
+    ) throws(FerryError) -> (count: Int, info: FileInfo) {
+        var result = Result<(Int, FileInfo), FerryError>.failure(FerryError(.internalError, "not read"))
+        unsafe self.segment.withUnsafeMutableWritableBytes { free in
+            do throws(FerryError) {
+                let buffer = unsafe UnsafeMutableRawBufferPointer(rebasing: free.prefix(room))
+                let read = unsafe try entry.directory.read(entry.name, into: buffer)
+                result = .success((read.count, read.info))
+            } catch {
+                result = .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    /// Hashes what is in the segment, and builds nodes of it.
+    private mutating func flush() throws(FerryError) -> [Piece] {
+        let segment = self.segment
+        if segment.readableBytes > 0 { self.number += 1 }
+        let ids = unsafe segment.withUnsafeReadableBytes { bytes in
+            unsafe ChunkID.hashing(SourceReader.slices(bytes, self.lengths))
+        }
+        var (pieces, next, offset) = ([Piece](), 0, 0)
+        for step in self.pending {
+            switch step {
+            case .begin(let entry, let isSame, let record):
+                self.states?.note(record)
+                self.known.begin(isSame: isSame)
+                self.builder.begin(entry)
+            case .end(let isAllThere): try self.end(isAllThere, &pieces)
+            case .entry(let entry, let isSame, let record):
+                self.states?.note(record)
+                try self.add(entry, isSame: isSame, &pieces)
+            case .file(var entry, let chunks, let info, let began):
+                var segments: [Segment] = []
+                for _ in 0..<chunks {
+                    let (id, length) = (ids[next], self.lengths[next])
+                    segments.append(.chunk(id, length: length))
+                    let chunk = SourceReader.Chunk(
+                        id: id,
+                        segment: segment,
+                        number: self.number,
+                        offset: offset,
+                        length: length
+                    )
+                    self.name(chunk, &pieces)
+                    next += 1
+                    offset += length
+                }
+                entry.content = .segments(segments)
+                if let info {
+                    self.states?.note(FileStates.record(entry.name, info, entry.content, began: began))
+                }
+                try self.add(entry, isSame: false, &pieces)
+            }
+        }
+        self.pending = []
+        self.lengths = []
+        if segment.readableBytes > 0 { self.segment = ByteBuffer() }
+        return pieces
+    }
+
+    private mutating func name(_ chunk: SourceReader.Chunk, _ pieces: inout [Piece]) {
+        self.digest.update(id: chunk.id, length: UInt32(chunk.length))
+        self.size += UInt64(chunk.length)
+        pieces.append(.chunk(chunk))
+    }
+
+    /// Adds an entry to the directory that began last.
+    private mutating func add(_ entry: Entry, isSame: Bool, _ pieces: inout [Piece]) throws(FerryError) {
+        let due = isSame ? self.known.assume(entry.content, self.number) : self.known.change()
+        for chunk in due { self.name(chunk, &pieces) }
+        var nodes: [SourceReader.Chunk] = []
+        let number = self.number
+        try self.builder.append(entry) { node throws(FerryError) in Self.emit(node, number, &nodes) }
+        self.name(nodes, &pieces)
+    }
+
+    private mutating func end(_ isAllThere: Bool, _ pieces: inout [Piece]) throws(FerryError) {
+        self.states?.note(.end)
+        if !isAllThere { for chunk in self.known.change() { self.name(chunk, &pieces) } }
+        var nodes: [SourceReader.Chunk] = []
+        let number = self.number
+        let entry = try self.builder.end { node throws(FerryError) in Self.emit(node, number, &nodes) }
+        let top = nodes.last
+        self.name(nodes, &pieces)
+        let isSame = self.known.end()
+        guard let entry else {
+            // All of it was there: it is asked for by its top alone.
+            if isSame, let top {
+                let chunk = SourceReader.Chunk(assumed: top.id, length: top.length, isNode: true, number: number)
+                self.name(chunk, &pieces)
+            }
+            return
+        }
+        try self.add(entry, isSame: isSame, &pieces)
+    }
+
+    /// Names nodes of the directory that began last, unless the repository has all of it.
+    private mutating func name(_ nodes: [SourceReader.Chunk], _ pieces: inout [Piece]) {
+        for node in nodes { for chunk in self.known.named(node) { self.name(chunk, &pieces) } }
+    }
+
+    private static func emit(_ node: Node, _ number: Int, _ nodes: inout [SourceReader.Chunk]) -> ChunkID {
+        let bytes = node.encoded
+        let id = ChunkID.hashing(bytes)
+        nodes.append(SourceReader.Chunk(node: bytes, id: id, number: number))
+        return id
+    }
+
+    // MARK: Large files
+
+    private mutating func goOn() throws(FerryError) -> [Piece] {
+        var pieces = try self.flush()
+        guard var open = self.open else { return pieces }
+        self.open = nil
+        defer { self.number = max(self.number, open.reader.number) }
+        do throws(FerryError) {
+            for chunk in try open.reader.next() {
+                if chunk.isHole {
+                    open.hole += UInt64(chunk.length)
+                } else {
+                    try self.append(.chunk(chunk.id, length: chunk.length), to: &open, &pieces) { reader, pieces in
+                        reader.name(chunk, &pieces)
+                    }
+                }
+            }
+            guard open.reader.isAtEnd else {
+                self.open = open
+                return pieces
+            }
+            try open.reader.verifyUnchanged()
+            try self.finish(&open, isWhole: true, &pieces)
+        } catch {
+            try self.interrupted(&open, error, &pieces)
+        }
+        return pieces
+    }
+
+    private mutating func append(
+        _ segment: Segment?,
+        to open: inout Open,
+        _ pieces: inout [Piece],
+        _ name: (inout BackupReader, inout [Piece]) -> Void
+    ) throws(FerryError) {
+        var nodes: [SourceReader.Chunk] = []
+        let number = self.number
+        let emit = { (node: Node) throws(FerryError) -> ChunkID in Self.emit(node, number, &nodes) }
+        if open.hole > 0 { try open.recipe.append(.hole(open.hole), emit) }
+        open.hole = 0
+        name(&self, &pieces)
+        if let segment { try open.recipe.append(segment, emit) }
+        for node in nodes { self.name(node, &pieces) }
+    }
+
+    private mutating func finish(
+        _ open: inout Open,
+        isWhole: Bool,
+        _ pieces: inout [Piece]
+    ) throws(FerryError) {
+        try self.append(nil, to: &open, &pieces) { _, _ in }
+        var nodes: [SourceReader.Chunk] = []
+        let number = self.number
+        let content = try open.recipe.finish { node throws(FerryError) in Self.emit(node, number, &nodes) }
+        for node in nodes { self.name(node, &pieces) }
+        var entry = open.entry
+        entry.content = content
+        entry.isIncomplete = !isWhole
+        self.files += 1
+        self.bytes += entry.size
+        if isWhole, let file = open.file, Int64(clamping: entry.size) == file.info.size {
+            self.states?.note(FileStates.record(file.name, file.info, content, began: open.began))
+        }
+        try self.add(entry, isSame: false, &pieces)
+    }
+
+    /// A file that changed is read once more, a few times, and then marked; one that cannot be read is left out.
+    private mutating func interrupted(
+        _ open: inout Open,
+        _ error: FerryError,
+        _ pieces: inout [Piece]
+    ) throws(FerryError) {
+        // Half of a stream is no backup of it.
+        guard let file = open.file else { throw error }
+        guard error.code == .sourceChanged else {
+            self.links.forget(file)
+            return self.failed(open.path, error)
+        }
+        guard open.attempt < Self.maximumAttempts else { return try self.finish(&open, isWhole: false, &pieces) }
+        do throws(FerryError) {
+            let source = try file.directory.file(file.name)
+            self.number = max(self.number, open.reader.number)
+            var again = Open(entry: open.entry, path: open.path, file: file, reader: self.reader(source))
+            again.attempt = open.attempt + 1
+            self.open = again
+        } catch {
+            if error.code != .notFound { self.failed(open.path, error) }
+        }
+    }
+}

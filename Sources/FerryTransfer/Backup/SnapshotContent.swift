@@ -1,0 +1,24 @@
+package import FerryChunking
+package import FerryErrors
+package import FerryObjects
+
+/// What a snapshot is made of, read from a repository; used by one thread at a time.
+package protocol SnapshotContent: AnyObject {
+    /// What is in a directory, in the order of the names' bytes: each call gives the next, nil the end.
+    typealias NextEntry = () throws(FerryError) -> Entry?
+    /// Where a file's bytes are, in their order.
+    typealias NextSegment = () throws(FerryError) -> Segment?
+
+    /// - Throws: `.integrity` if it is damaged.
+    func entries(of directory: ChunkID) throws(FerryError) -> NextEntry
+    /// - Throws: `.integrity` if it is damaged.
+    func segments(of entry: Entry) throws(FerryError) -> NextSegment
+    /// The bytes of a chunk, which hash to its id.
+    ///
+    /// - Throws: `.integrity` if they are damaged.
+    func read(_ chunk: ChunkID) throws(FerryError) -> [UInt8]
+    /// What is at a path from the snapshot's top.
+    ///
+    /// - Throws: `.notFound`, `.notADirectory`, `.integrity`.
+    func entry(at path: [UInt8]) throws(FerryError) -> Entry
+}
