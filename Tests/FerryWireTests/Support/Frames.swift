@@ -70,7 +70,40 @@ enum Frames {
                 payload: ByteBuffer(string: "ferry\n")
             )
         ),
+        ("backup", .backup(repository: "laptops", dryRun: false)),
+        ("ready-for-backup", .ready(repository: [UInt8](0..<16), average: 131_072)),
+        ("names-of-data", .names(ids: Self.ferry, lengths: [6])),
+        ("names-of-nodes", .names(ids: Self.node, lengths: [60], nodes: true)),
+        (
+            "block-of-nodes",
+            .block(
+                codec: .stored,
+                ids: Self.node,
+                lengths: [60],
+                payload: ByteBuffer(
+                    bytes: Data([1, 1]) + Self.ferry + Self.data("01000105612e747874a4830280e4ad950d000000000001010106")
+                ),
+                nodes: true
+            )
+        ),
+        ("commit", .commit(root: Self.node, note: Self.note, digest: Self.namesDigest, size: 66)),
+        ("finished-backup", .finished(digest: Self.namesDigest, size: 66, snapshot: Self.snapshot)),
+        ("snapshots", .snapshots(of: "laptops")),
+        (
+            "snapshot-list",
+            .snapshotList([
+                make(WireSnapshotEntry()) {
+                    ($0.id, $0.root, $0.sequence) = (Self.snapshot, Self.node, 1)
+                    ($0.seconds, $0.owner, $0.note) = (1_767_225_600, "carol", Data(Self.note))
+                }
+            ])
+        ),
     ]
+
+    private static let node = Frames.data("d0ae5358a7ced41a6c45bb53157a6e5644335601cedadc6484c1a8363915a5a5")
+    private static let namesDigest = Frames.data("ee251bb8371cad55a0b494a125129d081b7c4dc0cd43415a7f1549a542634796")
+    private static let snapshot = Frames.data("16a0eeb0791b6c92451fd284dd9f599e0a7dbe7f6ebea6e2d2d06c7f74aec112")
+    private static let note = [UInt8](Frames.data("01016802062f612e747874"))
 
     private static func data(_ hex: String) -> Data {
         let digits = Array(hex)
