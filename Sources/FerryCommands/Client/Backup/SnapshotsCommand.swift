@@ -46,7 +46,7 @@ struct SnapshotsCommand: AsyncParsableCommand {
                 let rows = Mutex<[SnapshotRow]>([])
                 try await connection.snapshots(of: target.share) { snapshots throws(FerryError) in
                     for snapshot in snapshots {
-                        let row = try SnapshotRow(snapshot)
+                        let row = SnapshotRow(snapshot)
                         if self.takes(row) { rows.withLock { $0.append(row) } }
                     }
                 }
@@ -95,8 +95,9 @@ struct SnapshotRow: Encodable, Sendable {
 
     private enum CodingKeys: String, CodingKey { case event, id, time, owner, host, paths, tags, files, bytes, failed }
 
-    init(_ snapshot: WireSnapshotEntry) throws(FerryError) {
-        let note = try SnapshotNote([UInt8](snapshot.note))
+    init(_ snapshot: WireSnapshotEntry) {
+        // Another client may have stated anything: one that states nonsense does not hide the snapshots of others.
+        let note = (try? SnapshotNote([UInt8](snapshot.note))) ?? SnapshotNote()
         self.id = ChunkID(bytes: snapshot.id)?.description ?? ""
         self.time = Date(timeIntervalSince1970: Double(snapshot.seconds)).formatted(.iso8601)
         self.owner = Escaping.escape(Array(snapshot.owner.utf8))
