@@ -70,19 +70,25 @@ package final class SnapshotTree: TreeSource {
         while let level = self.levels.last {
             guard passed < Self.pauseAfter else { return .pause }
             passed += 1
-            let entry: Entry?
-            // What is damaged behind is not known: the directory is told as one that could not be read.
-            do throws(FerryError) { entry = try level.next() } catch {
-                self.failures.append((level.path, error))
-                entry = nil
-            }
-            guard let entry else {
+            guard let entry = try self.next(in: level) else {
                 self.levels.removeLast()
                 return .end
             }
             if let item = try self.item(entry, in: level) { return .item(item) }
         }
         return nil
+    }
+
+    private func next(in level: Level) throws(FerryError) -> Entry? {
+        do throws(FerryError) { return try level.next() } catch {
+            // It was told as one that can be read: to end it here would be to say that nothing else is in it.
+            throw FerryError(
+                error.code,
+                "only a part of the directory \(Escaping.escape(level.path)) can be read",
+                remedy: "restore what lies beside it by itself, and run `ferryd verify` on the daemon's machine",
+                cause: error
+            )
+        }
     }
 
     private func item(_ entry: Entry, in level: Level) throws(FerryError) -> ToldItem? {
@@ -150,7 +156,15 @@ package final class SnapshotTree: TreeSource {
         guard case .directory(let node) = entry.content else {
             throw FerryError(.notADirectory, "\(Escaping.escape(path)) is not a directory")
         }
-        self.levels.append(Level(next: try self.content.entries(of: node), filter: filter, path: path))
+        let entries = try self.content.entries(of: node)
+        // Damage mostly shows at the first one, while the directory can still be told as one that cannot be read.
+        var first = try entries()
+        let next = { () throws(FerryError) -> Entry? in
+            guard let entry = first else { return try entries() }
+            first = nil
+            return entry
+        }
+        self.levels.append(Level(next: next, filter: filter, path: path))
     }
 
     private func leaveOut(_ entry: Entry, _ item: inout ToldItem) {
