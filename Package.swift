@@ -217,7 +217,8 @@ let package = Package(
         .testTarget(
             name: "FerryTransferTests",
             dependencies: [
-                "FerryTestKit", "FerryErrors", "FerryWire", "FerryChunking", "FerryFiles", "FerryProtocol",
+                "FerryTestKit", "FerryErrors", "FerryWire", "FerryChunking", "FerryObjects", "FerryFiles",
+                "FerryProtocol",
                 "FerryTransfer", nio,
             ],
             swiftSettings: house
@@ -227,7 +228,7 @@ let package = Package(
             dependencies: [
                 "FerryTestKit",
                 "FerryErrors", "FerryWire", "FerryChunking", "FerryCatalog", "FerryFiles", "FerryProtocol",
-                "FerryTransfer", "FerryTransport",
+                "FerryTransfer", "FerryTransport", "FerryObjects", "FerryRepository",
                 "FerryServer", "FerryClient", nio, posix, ssl, logging, concurrency, yams,
             ],
             swiftSettings: house
@@ -235,7 +236,8 @@ let package = Package(
         .testTarget(
             name: "FerryCommandsTests",
             dependencies: [
-                "FerryTestKit", "FerryErrors", "FerryFiles", "FerryWire", "FerryChunking", "FerryProtocol",
+                "FerryTestKit", "FerryErrors", "FerryFiles", "FerryWire", "FerryChunking", "FerryObjects",
+                "FerryProtocol",
                 "FerryTransport", "FerryClient",
                 "FerryCatalog", "FerryServer", "FerryCommands", "ferry", "ferryd", nio, posix, ssl, protobuf,
                 arguments,

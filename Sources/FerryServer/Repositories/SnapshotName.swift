@@ -1,15 +1,18 @@
-import FerryChunking
-import FerryErrors
+package import FerryChunking
+package import FerryErrors
 import FerryObjects
-import FerryRepository
-import FoundationEssentials
+package import FerryRepository
+package import FoundationEssentials
 
 /// How a user names a snapshot: `latest`, the beginning of its id, a day or a moment, or a tag.
-struct SnapshotName {
+package struct SnapshotName {
     /// Digits of an id that are enough to ask for it.
     private static let fewestDigits = 4
 
     let text: String
+
+    /// - Parameter text: what stands behind the `@`.
+    package init(text: String) { self.text = text }
 
     /// The newest snapshot of those that it names.
     ///
@@ -18,7 +21,7 @@ struct SnapshotName {
     ///   - now: for `today` and `yesterday`.
     /// - Returns: one of them.
     /// - Throws: `.notFound` if there is none, `.usage` if an id's beginning is that of several.
-    func find(in snapshots: [StoredSnapshot], now: Date = .now) throws(FerryError) -> ChunkID {
+    package func find(in snapshots: [StoredSnapshot], now: Date = .now) throws(FerryError) -> ChunkID {
         guard let last = snapshots.last else {
             throw FerryError(.notFound, "there is no snapshot yet", remedy: "`ferry backup` makes one")
         }
