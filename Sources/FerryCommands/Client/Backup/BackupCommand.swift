@@ -58,8 +58,10 @@ struct BackupCommand: AsyncParsableCommand {
         }
         guard self.compress != .auto else { throw ValidationError("--compress is off, fast or best.") }
         for tag in self.tag
-        where tag.isEmpty || tag.utf8.count > 64 || tag.utf8.contains(where: { $0 <= 0x20 || $0 == 0x40 }) {
-            throw ValidationError("A tag has 1 to 64 bytes, without blanks and `@`.")
+        where tag.isEmpty || tag.utf8.count > 64
+            || tag.utf8.contains(where: { $0 <= 0x20 || [0x2F, 0x40, 0x7F].contains($0) })
+        {
+            throw ValidationError("A tag has 1 to 64 bytes, without blanks, `/` and `@`.")
         }
     }
 
