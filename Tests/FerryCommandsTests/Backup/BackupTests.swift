@@ -132,7 +132,11 @@ import Testing
                 let outcome = try await daemon.run("ferry", command)
                 #expect(outcome.status == 6, "\(command): \(outcome.status) \(outcome.errors)")
             }
-            for command in [["backup", "tree", "nas:laptops/a"], ["backup", "tree", "nas:laptops@latest"]] {
+            // A tag must be one that a path can have behind its `@`.
+            for command in [
+                ["backup", "tree", "nas:laptops/a"], ["backup", "tree", "nas:laptops@latest"],
+                ["backup", "tree", "nas:laptops", "--tag", "a/b"], ["backup", "tree", "nas:laptops", "--tag", "a@b"],
+            ] {
                 #expect(try await daemon.run("ferry", command).status == 64, "\(command)")
             }
             #expect(try daemon.names(in: daemon.share) == [])
