@@ -206,13 +206,17 @@ struct BackupReader {
                 return
             }
             let began = Timestamp.now
-            let (count, isWhole) = try self.readSmall(entry)
+            let (count, info) = try self.readSmall(entry)
             if count > 0 { self.lengths.append(count) }
             var file = Entry(entry, told, .segments([]))
-            file.isIncomplete = !isWhole
+            if let info {
+                (file.seconds, file.nanoseconds) = (info.modified.seconds, info.modified.nanoseconds)
+            } else {
+                file.isIncomplete = true
+                self.failures.append(Self.changing(entry.directory.path(of: entry.name)))
+            }
             self.files += 1
             self.bytes += UInt64(count)
-            let info = isWhole && count == Int(clamping: entry.info.size) ? entry.info : nil
             self.pending.append(.file(file, chunks: count > 0 ? 1 : 0, info: info, began: began))
         } catch {
             self.links.forget(entry)
@@ -221,26 +225,38 @@ struct BackupReader {
         }
     }
 
+    /// A file that changed each time it was read is in the snapshot, and whoever asked for it must know.
+    private static func changing(_ path: [UInt8]) -> (path: [UInt8], error: FerryError) {
+        (
+            path,
+            FerryError(
+                .sourceChanged,
+                "/\(Escaping.escape(path)) changed each time it was read; the snapshot has a mixture, and marks it",
+                remedy: "back it up when nothing writes to it, or its output with --from-command"
+            )
+        )
+    }
+
     private func reader(_ source: SourceFile) -> SourceReader {
         SourceReader(source: source, parameters: self.parameters, wantsSHA256: false, number: self.number)
     }
 
     /// Reads a small file to the end of the segment.
     ///
-    /// - Returns: its bytes, and whether they were the same before and after.
-    private mutating func readSmall(_ entry: TreeEntry) throws(FerryError) -> (count: Int, isWhole: Bool) {
+    /// - Returns: its bytes, and what it was before and after; nil if that was not the same.
+    private mutating func readSmall(_ entry: TreeEntry) throws(FerryError) -> (count: Int, info: FileInfo?) {
         var listed = entry.info
         for _ in 0..<Self.maximumAttempts {
             let (count, info) = try self.readOnce(entry, room: self.parameters.minimum)
             if info.isSameVersion(as: listed), count == Int(clamping: info.size) {
                 self.segment.moveWriterIndex(forwardBy: count)
-                return (count, true)
+                return (count, info)
             }
             listed = info
         }
         let (count, _) = try self.readOnce(entry, room: self.parameters.minimum)
         self.segment.moveWriterIndex(forwardBy: count)
-        return (count, false)
+        return (count, nil)
     }
 
     private mutating func readOnce(
@@ -413,6 +429,7 @@ struct BackupReader {
         var entry = open.entry
         entry.content = content
         entry.isIncomplete = !isWhole
+        if !isWhole { self.failures.append(Self.changing(open.path)) }
         self.files += 1
         self.bytes += entry.size
         if isWhole, let file = open.file, Int64(clamping: entry.size) == file.info.size {

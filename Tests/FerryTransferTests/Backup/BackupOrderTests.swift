@@ -87,7 +87,7 @@ import Testing
         let real = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
         let walk = try BackupWalk([Array(real.utf8)], filter: TreeFilter(), staysOnFileSystem: false)
         return try BackupSender(
-            .walk(walk, MetadataPolicy()),
+            .walk(walk, MetadataPolicy(), nil),
             average: 16 << 10,
             note: SnapshotNote(),
             compression: compression,
