@@ -31,11 +31,30 @@ extension Catalog {
                     remedy: "take another name, or remove that \(old.isRepository ? "repository" : "share") first"
                 )
             }
+            try Self.keepApart(path, isRepository: isRepository, in: db)
             try db.execute(
                 sql: "INSERT INTO share (name, path, read_only, is_repository) VALUES (?, ?, ?, ?)",
                 arguments: [name.text, path, readOnly, isRepository]
             )
         }
+    }
+
+    /// Whoever may write to a share must not reach a repository's files, and a repository has one name.
+    private static func keepApart(_ path: String, isRepository: Bool, in db: Database) throws {
+        let sql = "SELECT name, path, read_only, is_repository FROM share"
+        for other in try Row.fetchAll(db, sql: sql).map(ShareRecord.init(row:)) {
+            guard isRepository || other.isRepository, Self.overlap(path, other.path) else { continue }
+            throw FerryError(
+                .denied,
+                "\(Escaping.escape(path)) overlaps with the \(other.isRepository ? "repository" : "share") \(other.name)",
+                remedy: "take a directory beside it"
+            )
+        }
+    }
+
+    private static func overlap(_ one: String, _ other: String) -> Bool {
+        let (one, other) = (one.hasSuffix("/") ? one : one + "/", other.hasSuffix("/") ? other : other + "/")
+        return one.hasPrefix(other) || other.hasPrefix(one)
     }
 
     /// Removes a share or a repository and the grants on it; its directory stays as it is.

@@ -137,7 +137,8 @@ package struct ReceiveMachine {
 
     /// Whether the name's chunk is wanted already, and on its way.
     package func isWanted(_ name: Name) -> Bool {
-        self.wanted[Key(id: name.id, isNode: name.isNode)].map { $0.length == name.length } ?? false
+        // How long a node is that a sender did not read, it does not know.
+        self.wanted[Key(id: name.id, isNode: name.isNode)].map { name.isNode || $0.length == name.length } ?? false
     }
 
     /// The next name's chunk is in its place, and hashed.

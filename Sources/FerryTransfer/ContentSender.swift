@@ -152,12 +152,13 @@ struct ContentSender {
         if isWanted, self.isDryRun {
             self.machine.blockSent(chunks: 1, payload: 0)
             if chunk.holdsSegment { self.segments.letGo(chunk.number) }
-            self.summary.bytes += UInt64(chunk.length)
+            if !chunk.isNode { self.summary.bytes += UInt64(chunk.length) }
         } else if isWanted {
             self.heldBytes += chunk.length
             self.builder.append(chunk)
         } else {
             if chunk.holdsSegment { self.segments.letGo(chunk.number) }
+            guard !chunk.isNode else { return }
             self.summary.bytes += UInt64(chunk.length)
             self.summary.savedBytes += UInt64(chunk.length)
         }
@@ -203,7 +204,7 @@ struct ContentSender {
             self.summary.wireBytes += UInt64(frame.payload.readableBytes)
         }
         self.heldBytes -= next.length
-        self.summary.bytes += UInt64(next.length)
+        if !next.areNodes { self.summary.bytes += UInt64(next.length) }
         return true
     }
 

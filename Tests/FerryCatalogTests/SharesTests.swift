@@ -54,3 +54,19 @@ import Testing
         #expect(try catalog.shares().map(\.name.text) == ["0", "a", "a.1", "b"])
     }
 }
+
+@Suite struct RepositoriesAndSharesTests {
+    @Test func aRepositoryLiesInNoShareAndHasOneName() throws {
+        let catalog = try TestCatalog().open()
+        try catalog.addShare(Name("laptops"), path: "/srv/backups/laptops", isRepository: true)
+        try catalog.addShare(Name("laptops"), path: "/srv/backups/laptops", isRepository: true)
+        for path in ["/srv", "/srv/backups/laptops", "/srv/backups/laptops/packs", "/"] {
+            #expect(code { try catalog.addShare(Name("share"), path: path) } == .denied)
+            #expect(code { try catalog.addShare(Name("other"), path: path, isRepository: true) } == .denied)
+        }
+        try catalog.addShare(Name("share"), path: "/srv/backups/laptops2")
+        #expect(
+            code { try catalog.addShare(Name("more"), path: "/srv/backups/laptops2/a", isRepository: true) } == .denied
+        )
+    }
+}

@@ -91,7 +91,9 @@ final class BackupOperation: FrameOperation {
 
     /// Decides the next names together.
     private func decide(_ receiving: Receiving, _ sink: any FrameSink) throws(FerryError) {
-        let names = Array(receiving.undecided.prefix(WireConstants.namesPerFrame))
+        // The answer tells ids alone: data and nodes of the same id must not share one.
+        let isNode = receiving.undecided.first?.isNode ?? false
+        let names = Array(receiving.undecided.prefix(WireConstants.namesPerFrame).prefix { $0.isNode == isNode })
         self.receiving?.undecided.removeFirst(names.count)
         let keys = names.map { ObjectKey($0.isNode ? .node : .data, $0.id) }
         let answers = try receiving.writer.has(keys)

@@ -20,11 +20,13 @@ struct BackupReader {
 
     private struct Open {
         /// All but its content.
-        let entry: Entry
+        var entry: Entry
         /// From the root directory.
         let path: [UInt8]
         /// Nil for a stream, which cannot be read twice.
         let file: TreeEntry?
+        /// As it was when it was opened; nil for a stream.
+        let info: FileInfo?
         var reader: SourceReader
         var recipe = RecipeBuilder()
         var hole: UInt64 = 0
@@ -89,7 +91,7 @@ struct BackupReader {
         self.metadata = MetadataReader(MetadataPolicy())
         self.parameters = parameters
         let reader = SourceReader(source: stream, parameters: parameters, wantsSHA256: false)
-        self.open = Open(entry: entry, path: entry.name, file: nil, reader: reader)
+        self.open = Open(entry: entry, path: entry.name, file: nil, info: nil, reader: reader)
         self.builder.begin(nil)
         self.known.begin(isSame: false)
     }
@@ -196,17 +198,13 @@ struct BackupReader {
     private mutating func takeFile(_ entry: TreeEntry, _ told: ToldMetadata) {
         do throws(FerryError) {
             guard entry.info.size <= self.parameters.minimum, !entry.info.isSparse else {
-                let source = try entry.directory.file(entry.name)
-                self.open = Open(
-                    entry: Entry(entry, told, .segments([])),
-                    path: entry.directory.path(of: entry.name),
-                    file: entry,
-                    reader: self.reader(source)
-                )
-                return
+                return try self.openLarge(entry, Entry(entry, told, .segments([])))
             }
             let began = Timestamp.now
-            let (count, info) = try self.readSmall(entry)
+            guard let (count, info) = try self.readSmall(entry) else {
+                // It has grown meanwhile.
+                return try self.openLarge(entry, Entry(entry, told, .segments([])))
+            }
             if count > 0 { self.lengths.append(count) }
             var file = Entry(entry, told, .segments([]))
             if let info {
@@ -225,6 +223,25 @@ struct BackupReader {
         }
     }
 
+    private mutating func openLarge(
+        _ file: TreeEntry,
+        _ entry: Entry,
+        attempt: Int = 1
+    ) throws(FerryError) {
+        let source = try file.directory.file(file.name)
+        let info = source.info
+        var entry = entry
+        (entry.seconds, entry.nanoseconds) = (info.modified.seconds, info.modified.nanoseconds)
+        let reader = SourceReader(
+            source: FileAsOpened(source),
+            parameters: self.parameters,
+            wantsSHA256: false,
+            number: self.number
+        )
+        let path = file.directory.path(of: file.name)
+        self.open = Open(entry: entry, path: path, file: file, info: info, reader: reader, attempt: attempt)
+    }
+
     /// A file that changed each time it was read is in the snapshot, and whoever asked for it must know.
     private static func changing(_ path: [UInt8]) -> (path: [UInt8], error: FerryError) {
         (
@@ -237,14 +254,10 @@ struct BackupReader {
         )
     }
 
-    private func reader(_ source: SourceFile) -> SourceReader {
-        SourceReader(source: source, parameters: self.parameters, wantsSHA256: false, number: self.number)
-    }
-
     /// Reads a small file to the end of the segment.
     ///
-    /// - Returns: its bytes, and what it was before and after; nil if that was not the same.
-    private mutating func readSmall(_ entry: TreeEntry) throws(FerryError) -> (count: Int, info: FileInfo?) {
+    /// - Returns: its bytes, and what it was before and after, nil if that was not the same; nil if it is small no more.
+    private mutating func readSmall(_ entry: TreeEntry) throws(FerryError) -> (count: Int, info: FileInfo?)? {
         var listed = entry.info
         for _ in 0..<Self.maximumAttempts {
             let (count, info) = try self.readOnce(entry, room: self.parameters.minimum)
@@ -252,6 +265,7 @@ struct BackupReader {
                 self.segment.moveWriterIndex(forwardBy: count)
                 return (count, info)
             }
+            guard info.size <= self.parameters.minimum else { return nil }
             listed = info
         }
         let (count, _) = try self.readOnce(entry, room: self.parameters.minimum)
@@ -335,7 +349,12 @@ struct BackupReader {
         for chunk in due { self.name(chunk, &pieces) }
         var nodes: [SourceReader.Chunk] = []
         let number = self.number
-        try self.builder.append(entry) { node throws(FerryError) in Self.emit(node, number, &nodes) }
+        do throws(FerryError) {
+            try self.builder.append(entry) { node throws(FerryError) in Self.emit(node, number, &nodes) }
+        } catch  where error.code == .tooLarge {
+            // The rest of its directory is none the worse for it.
+            self.failures.append((entry.name, error))
+        }
         self.name(nodes, &pieces)
     }
 
@@ -432,8 +451,8 @@ struct BackupReader {
         if !isWhole { self.failures.append(Self.changing(open.path)) }
         self.files += 1
         self.bytes += entry.size
-        if isWhole, let file = open.file, Int64(clamping: entry.size) == file.info.size {
-            self.states?.note(FileStates.record(file.name, file.info, content, began: open.began))
+        if isWhole, let info = open.info, Int64(clamping: entry.size) == info.size {
+            self.states?.note(FileStates.record(entry.name, info, content, began: open.began))
         }
         try self.add(entry, isSame: false, &pieces)
     }
@@ -452,12 +471,10 @@ struct BackupReader {
         }
         guard open.attempt < Self.maximumAttempts else { return try self.finish(&open, isWhole: false, &pieces) }
         do throws(FerryError) {
-            let source = try file.directory.file(file.name)
             self.number = max(self.number, open.reader.number)
-            var again = Open(entry: open.entry, path: open.path, file: file, reader: self.reader(source))
-            again.attempt = open.attempt + 1
-            self.open = again
+            try self.openLarge(file, open.entry, attempt: open.attempt + 1)
         } catch {
+            self.links.forget(file)
             if error.code != .notFound { self.failed(open.path, error) }
         }
     }

@@ -25,8 +25,9 @@ struct SnapshotTreeBuilder {
         _ emit: (Node) throws(FerryError) -> ChunkID
     ) throws(FerryError) {
         guard var level = self.levels.popLast() else { return }
+        // One that is refused must not take the directory with it.
+        defer { self.levels.append(level) }
         try level.directory.append(entry, emit)
-        self.levels.append(level)
     }
 
     /// The directory that began last ends.

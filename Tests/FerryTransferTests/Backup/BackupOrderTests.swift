@@ -144,7 +144,9 @@ import Testing
             #expect(second.sent.count < first.sent.count / 4 && second.root != first.root)
             let third = Referee(second.here)
             try Self.run(try Self.sender(tree), third, &generator)
-            #expect(third.sent.isEmpty && third.root == second.root)
+            // Nothing of the tree; what leads to it belongs to the machine, where other things happen.
+            let levels = tree.split(separator: "/").count
+            #expect(third.sent.allSatisfy { $0.kind == .node } && third.sent.count <= levels)
             try Process.run(URL(fileURLWithPath: "/bin/chmod"), arguments: ["-R", "u+rwx", tree]).waitUntilExit()
         }
     }
