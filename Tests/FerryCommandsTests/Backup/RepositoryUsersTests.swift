@@ -83,7 +83,9 @@ import Testing
             #expect(try await daemon.ferryd("share", "remove", "laptops").status != 0)
             #expect(try await daemon.ferryd("repository", "remove", "inbox").status != 0)
             #expect(try await daemon.ferryd("repository", "create", "inbox", "--path", path + "2").status != 0)
-            #expect(try await daemon.ferryd("repository", "create", "other", "--path", daemon.share).status == 0)
+            #expect(try await daemon.ferryd("repository", "create", "other", "--path", daemon.share).status != 0)
+            #expect(try await daemon.ferryd("repository", "create", "other", "--path", path).status != 0)
+            #expect(try await daemon.ferryd("share", "add", "files", path).status != 0)
             for name in ["inbox", "nothing"] { #expect(try await daemon.ferryd("verify", name).status != 0) }
 
             // Without an index, and removed and served again, it is what it was.
