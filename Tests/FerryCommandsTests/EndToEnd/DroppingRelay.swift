@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import Glibc
 import Synchronization
@@ -6,6 +7,9 @@ import Synchronization
 final class DroppingRelay: Sendable {
     let port: Int
     private let listener: Int32
+    private let period: DispatchTimeInterval
+    /// The fault itself is one of time: nothing waits for it.
+    private let clock = DispatchQueue(label: "ferry.dropping-relay")
     private let state = Mutex(State())
 
     private struct State {
@@ -19,9 +23,10 @@ final class DroppingRelay: Sendable {
 
     /// - Parameters:
     ///   - target: a port of this machine.
-    ///   - period: microseconds from one drop to the next.
+    ///   - period: from one drop to the next.
     /// - Throws: if there is no port left.
-    init(to target: Int, every period: UInt32) throws {
+    init(to target: Int, every period: DispatchTimeInterval) throws {
+        self.period = period
         (self.listener, self.port) = try Loopback.listen()
         let listener = self.listener
         Thread.detachNewThread { [weak self] in
@@ -34,12 +39,7 @@ final class DroppingRelay: Sendable {
                 Thread.detachNewThread { Self.copy(far, near) }
             }
         }
-        Thread.detachNewThread { [weak self] in
-            while true {
-                usleep(period)
-                guard let self, self.drop() else { return }
-            }
-        }
+        self.dropLater()
     }
 
     deinit {
@@ -49,6 +49,13 @@ final class DroppingRelay: Sendable {
 
     /// Drops nothing any more.
     func end() { self.state.withLock { $0.isOver = true } }
+
+    private func dropLater() {
+        self.clock.asyncAfter(deadline: .now() + self.period) { [weak self] in
+            guard let self, self.drop() else { return }
+            self.dropLater()
+        }
+    }
 
     private func drop() -> Bool {
         self.state.withLock { state in

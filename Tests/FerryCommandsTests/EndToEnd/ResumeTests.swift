@@ -46,7 +46,7 @@ import Testing
             let (here, share) = (daemon.here, daemon.share)
             let (source, target) = direction == "push" ? (here, share) : (share, here)
             try data.write(to: URL(fileURLWithPath: source + "/file"))
-            let relay = try DroppingRelay(to: daemon.port, every: 2_000_000)
+            let relay = try DroppingRelay(to: daemon.port, every: .seconds(2))
             try await daemon.logIn("far", port: relay.port)
             let operands = direction == "push" ? ["file", "far:inbox/copy"] : ["far:inbox/file", "copy"]
             let command = [direction, "--json", "--compress", "off", "--limit-rate", "2M"] + operands
