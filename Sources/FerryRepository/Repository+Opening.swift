@@ -50,9 +50,8 @@ extension Repository {
         }
     }
 
-    /// - Returns: the packs that are gone, and of how many objects the index told in each.
-    @discardableResult
-    func dropMissingPacks() throws(FerryError) -> [(pack: ChunkID, objects: Int)] {
+    /// Drops packs that are gone; the index tells of them until verifying has.
+    func dropMissingPacks() throws(FerryError) {
         var missing: [IndexedPack] = []
         var last: Int64 = 0
         while true {
@@ -66,10 +65,10 @@ extension Repository {
             }
             last = end.number
         }
-        guard !missing.isEmpty else { return [] }
-        let counts = try self.index.objectCounts()
-        try self.voidingMarks { () throws(FerryError) in try self.index.dropPacks(missing.map(\.number)) }
-        return missing.map { ($0.name, counts[$0.number] ?? 0) }
+        guard !missing.isEmpty else { return }
+        try self.voidingMarks { () throws(FerryError) in
+            try self.index.dropPacks(missing.map(\.number), areMissing: true)
+        }
     }
 
     private func readSnapshots() throws(FerryError) {
@@ -91,7 +90,7 @@ extension Repository {
             try self.store.settle(name)
             do throws(FerryError) {
                 let snapshot = try self.readSnapshot(id)
-                try self.index.addSnapshot(id, snapshot.encoded)
+                try self.index.addSnapshot(id, snapshot)
                 self.commits.withLock { $0.note(snapshot) }
             } catch {
                 guard error.code == .integrity || error.code == .inputOutput else { throw error }

@@ -1,5 +1,5 @@
 import FerryCatalog
-package import FerryChunking
+import FerryChunking
 package import FerryErrors
 package import FerryFiles
 package import FerryObjects
@@ -156,31 +156,8 @@ package final class Repository: Sendable {
     /// - Returns: a writer of its own; many may be there at once.
     package func writer(owner: String) -> RepositoryWriter { RepositoryWriter(self, owner: owner) }
 
-    /// What one operation reads with.
-    package func reader() -> ObjectReader { ObjectReader(self) }
-
-    // MARK: - Snapshots
-
-    /// All snapshots that can be read, in the order in which they were committed.
-    ///
-    /// - Throws: what the index met.
-    package func snapshots() throws(FerryError) -> [StoredSnapshot] {
-        var snapshots: [StoredSnapshot] = []
-        for id in try self.index.snapshotIDs() {
-            // One that was removed since is passed over.
-            guard let encoded = try self.index.snapshot(id) else { continue }
-            snapshots.append(StoredSnapshot(id: id, snapshot: try Snapshot(encoded)))
-        }
-        return snapshots.sorted {
-            ($0.snapshot.sequence, $0.id.description) < ($1.snapshot.sequence, $1.id.description)
-        }
-    }
-
-    /// - Throws: `.notFound` if there is none, `.integrity` if it is damaged, and what the index met.
-    package func snapshot(_ id: ChunkID) throws(FerryError) -> Snapshot {
-        if let encoded = try self.index.snapshot(id) { return try Snapshot(encoded) }
-        throw self.commits.withLock { $0.damaged[id] } ?? FerryError(.notFound, "the repository has no snapshot \(id)")
-    }
+    /// What one operation reads with. What it finds damaged is lacked from then on.
+    package func reader() -> ObjectReader { ObjectReader(self, dropsDamaged: true) }
 
     func commit(
         root: ChunkID,
@@ -211,20 +188,12 @@ package final class Repository: Sendable {
             commits.note(snapshot)
             try upload.finish(as: ObjectName(.snapshots, id))
             // It is committed, whatever the cache says; opening makes up for it.
-            do throws(FerryError) { try self.index.addSnapshot(id, encoded) } catch {
+            do throws(FerryError) { try self.index.addSnapshot(id, snapshot) } catch {
                 guard error.code == .noSpace || error.code == .inputOutput else { throw error }
             }
             return id
         }
     }
-}
-
-/// A snapshot, and what names it.
-package struct StoredSnapshot: Equatable, Sendable {
-    package let id: ChunkID
-    package let snapshot: Snapshot
-
-    package init(id: ChunkID, snapshot: Snapshot) { (self.id, self.snapshot) = (id, snapshot) }
 }
 
 extension RepositoryConfiguration {

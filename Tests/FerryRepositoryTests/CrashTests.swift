@@ -72,7 +72,7 @@ import Testing
         var acknowledged = acknowledged
         let repository = try self.open(store)
         defer { repository.close() }
-        let found = try repository.snapshots()
+        let found = try repository.allSnapshots()
         try hold(Set(found.map(\.id)).isSuperset(of: acknowledged.trees.keys), "\(what): a snapshot is gone")
         for (id, tree) in acknowledged.trees {
             try hold(try repository.tree(id) == tree, "\(what): a snapshot differs")

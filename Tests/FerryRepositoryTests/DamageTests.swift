@@ -155,6 +155,7 @@ import Testing
         }
         let packs = try damage.packs()
         #expect(packs.count == 2)
+        var findings: UInt64 = 0
         for pack in packs {
             let good = try Damage.read(pack)
             try Damage.flip(pack, bit: 8 * 200)
@@ -163,7 +164,16 @@ import Testing
                 #expect(read == chunk)
             }
             try Damage.write(pack, good)
+            try fixture.open { repository in
+                // It is known to be bad there until it is looked at again.
+                let report = try repository.verify(.full)
+                findings += report.findingCount
+                let clean = try repository.verify(.full)
+                #expect(clean.isClean)
+            }
         }
+        // Only the place that is read first was found to be bad.
+        #expect(findings == 1)
         for pack in packs { try Damage.flip(pack, bit: 8 * 200) }
         try fixture.open { repository in
             do throws(FerryError) {
@@ -177,6 +187,41 @@ import Testing
                     }
                 )
             }
+        }
+    }
+
+    /// Damage that a reader meets voids what was known to be complete; a backup while the daemon runs sends it again.
+    @Test(arguments: [true, false]) func whatAReaderFindsDamagedIsSentAgain(isGone: Bool) throws {
+        let (fixture, id) = try Self.fixture()
+        let damage = Damage(path: fixture.path)
+        try fixture.open { repository in
+            for (number, pack) in try damage.packs().enumerated() {
+                if isGone {
+                    try FileManager.default.removeItem(atPath: pack)
+                } else {
+                    try Damage.flip(pack, bit: 8 * 200)
+                }
+                // Nobody has noticed yet.
+                if number == 0 {
+                    var early = MiniClient(repository.writer(owner: "carol"))
+                    _ = try early.backUp(Self.tree)
+                    #expect(early.sent == 0)
+                }
+            }
+            #expect(throws: FerryError.self) { try repository.tree(id) }
+            while (try? repository.tree(id)) != Self.tree {
+                try repository.restoreVoidedMarks()
+                var client = MiniClient(repository.writer(owner: "carol"))
+                _ = try client.backUp(Self.tree)
+                try #require(client.sent > 0)
+            }
+            // All else is complete again without being sent.
+            try repository.restoreVoidedMarks()
+            var again = MiniClient(repository.writer(owner: "carol"))
+            _ = try again.backUp(Self.tree)
+            #expect(again.sent == 0)
+            let report = try repository.verify(.full)
+            #expect(report.touched.isEmpty)
         }
     }
 

@@ -43,7 +43,7 @@ import Testing
             }
         }
         #expect(failures.withLock { $0 } == [])
-        let sequences = try repository.snapshots().map(\.snapshot.sequence)
+        let sequences = try repository.allSnapshots().map(\.snapshot.sequence)
         #expect(sequences == (0..<UInt64(sequences.count)).map { $0 + 1 })
         repository.close()
         try fixture.open { repository in

@@ -76,7 +76,7 @@ import Testing
             #expect(Self.code { _ = try writer.commit(root: ChunkID.hashing(chunk), rest: []) } == .violation)
             let rest = [UInt8](repeating: 0, count: Snapshot.restLimit + 1)
             #expect(Self.code { _ = try writer.commit(root: ChunkID.hashing(chunk), rest: rest) } == .limit)
-            #expect(try repository.snapshots().isEmpty)
+            #expect(try repository.allSnapshots().isEmpty)
         }
     }
 
@@ -234,7 +234,7 @@ import Testing
             var client = MiniClient(repository.writer(owner: "carol"))
             _ = try client.backUp(.named([:]))
         }
-        let snapshots = try repository.snapshots().map(\.snapshot)
+        let snapshots = try repository.allSnapshots().map(\.snapshot)
         #expect(snapshots.map(\.seconds) == [100, 100, 100, 200])
         #expect(snapshots.map(\.nanoseconds) == [5, 5, 5, 0])
         #expect(snapshots.map(\.sequence) == [1, 2, 3, 4])

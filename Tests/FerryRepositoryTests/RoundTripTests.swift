@@ -19,7 +19,7 @@ import Testing
                 }
             }
             try fixture.open { repository in
-                let snapshots = try repository.snapshots()
+                let snapshots = try repository.allSnapshots()
                 #expect(snapshots.map(\.id) == ids)
                 #expect(snapshots.map(\.snapshot.sequence) == [1, 2, 3])
                 let read = try ids.map { try repository.tree($0) }

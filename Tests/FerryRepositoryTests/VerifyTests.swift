@@ -60,7 +60,7 @@ import Testing
             let healed = try repository.verify(.full)
             #expect(healed.isClean, "\(healed.findings)")
             #expect(healed.healed == 2)
-            for snapshot in try repository.snapshots() {
+            for snapshot in try repository.allSnapshots() {
                 let tree = try repository.tree(snapshot.id)
                 #expect(tree == Self.tree)
             }
@@ -82,7 +82,7 @@ import Testing
             #expect(client.sent == 0)
             try repository.rebuildIndex()
             #expect(try repository.tree(id) == Self.tree)
-            #expect(try repository.snapshots().count == 2)
+            #expect(try repository.allSnapshots().count == 2)
             #expect(try repository.verify(.full).isClean)
             var again = MiniClient(repository.writer(owner: "carol"))
             _ = try again.backUp(Self.tree)
@@ -108,6 +108,30 @@ import Testing
         }
     }
 
+    @Test func aPackThatWasAwayIsTakenInAgain() throws {
+        let fixture = try TestRepository()
+        let id = try fixture.open { repository in
+            var client = MiniClient(repository.writer(owner: "carol"))
+            return try client.backUp(Self.tree)
+        }
+        for pack in try Damage(path: fixture.path).packs() {
+            try FileManager.default.moveItem(atPath: pack, toPath: pack + ".away")
+            try fixture.open { repository in
+                _ = #expect(throws: FerryError.self) { try repository.tree(id) }
+            }
+            try FileManager.default.moveItem(atPath: pack + ".away", toPath: pack)
+            try fixture.open { repository in
+                let tree = try repository.tree(id)
+                #expect(tree == Self.tree)
+                let report = try repository.verify(.full)
+                #expect(report.isClean, "\(report.findings)")
+                var client = MiniClient(repository.writer(owner: "carol"))
+                _ = try client.backUp(Self.tree)
+                #expect(client.sent == 0)
+            }
+        }
+    }
+
     @Test func aLostPackIsNamedAndSentAgain() throws {
         let fixture = try TestRepository()
         try fixture.open { repository in
@@ -117,6 +141,9 @@ import Testing
         for pack in try Damage(path: fixture.path).packs() { try FileManager.default.removeItem(atPath: pack) }
         try fixture.open { repository in
             let report = try repository.verify(.quick)
+            #expect(report.findingCount == 2, "\(report.findings)")
+            #expect(report.findings.allSatisfy { $0.message.contains("is gone") })
+            #expect(report.lost > 0)
             #expect(report.touched.count == 1)
             #expect(report.touched.first?.unreadable != nil)
             var client = MiniClient(repository.writer(owner: "carol"))

@@ -1,3 +1,4 @@
+import FerryCatalog
 import FerryChunking
 import FerryErrors
 import FerryObjects
@@ -36,7 +37,7 @@ struct SnapshotNameTests {
         [
             try self.snapshot("aaaa1111", seconds: self.start - 3 * self.day, tags: ["nightly", "feed"]),
             try self.snapshot("aaaa2222", seconds: self.start - 1),
-            try self.snapshot("beef", seconds: self.start, tags: ["nightly", "2026-02-30", "aaaa1111"]),
+            try self.snapshot("beef", seconds: self.start, tags: ["nightly", "2026-02-29", "aaaa1111"]),
             try self.snapshot("0123", seconds: self.start + 3600 + 59),
             try self.snapshot("cafe", seconds: self.start + 3660, tags: ["last", "latest"]),
         ]
@@ -44,7 +45,35 @@ struct SnapshotNameTests {
 
     /// The first digits of what a name finds.
     private static func find(_ text: String) throws -> String {
-        String(try SnapshotName(text: text).find(in: self.all(), now: self.now).description.prefix(8))
+        let found = try SnapshotName(text: text).find(in: Listing(all: self.all()), owner: nil, now: self.now)
+        return String(found.id.description.prefix(8))
+    }
+
+    private struct Listing: SnapshotListing {
+        /// The oldest first.
+        let all: [StoredSnapshot]
+
+        func snapshots(
+            _ selection: SnapshotSelection,
+            after last: StoredSnapshot?,
+            limit: Int
+        ) throws(FerryError) -> [StoredSnapshot] {
+            let ordered = selection.newestFirst ? self.all.reversed() : self.all
+            let start = last.flatMap { last in ordered.firstIndex { $0.id == last.id } }.map { $0 + 1 } ?? 0
+            let rest = ordered[start...].filter { stored in
+                (selection.owner.map { $0 == stored.snapshot.owner } ?? true)
+                    && (selection.madeBefore.map { stored.snapshot.seconds < $0 } ?? true)
+            }
+            return Array(rest.prefix(limit))
+        }
+
+        func snapshots(
+            beginning digits: String,
+            owner: String?,
+            limit: Int
+        ) throws(FerryError) -> [StoredSnapshot] {
+            Array(self.all.filter { $0.id.description.hasPrefix(digits) }.prefix(limit))
+        }
     }
 
     @Test(
@@ -54,7 +83,7 @@ struct SnapshotNameTests {
             ("0123" + String(repeating: "0", count: 60), "01230000"),
             // An id goes before a tag, a tag before nothing; three digits are none of an id.
             ("feed", "aaaa1111"), ("aaaa1111", "aaaa1111"), ("nightly", "beef0000"), ("last", "cafe0000"),
-            ("today", "cafe0000"), ("yesterday", "aaaa2222"),
+            ("2026-02-29", "beef0000"), ("today", "cafe0000"), ("yesterday", "aaaa2222"),
             ("2026-01-31", "cafe0000"), ("2026-01-30", "aaaa2222"), ("2026-01-29", "aaaa1111"),
             ("2026-01-28", "aaaa1111"), ("9999-12-31", "cafe0000"),
             ("2026-01-30T23:59", "aaaa2222"), ("2026-01-31T00:00", "beef0000"), ("2026-01-31T00:00:00", "beef0000"),
@@ -74,14 +103,14 @@ struct SnapshotNameTests {
         #expect {
             try Self.find("aaaa")
         } throws: { error in
-            (error as? FerryError)?.code == .usage && "\(error)".contains("2 snapshots")
+            (error as? FerryError)?.code == .usage && "\(error)".contains("several snapshots")
         }
     }
 
     @Test func thereIsNothingInAnEmptyRepository() {
         for name in ["latest", "today", "aaaa", "tag"] {
             #expect {
-                try SnapshotName(text: name).find(in: [], now: Self.now)
+                try SnapshotName(text: name).find(in: Listing(all: []), owner: nil, now: Self.now)
             } throws: { ($0 as? FerryError)?.code == .notFound }
         }
     }
@@ -98,6 +127,6 @@ struct SnapshotNameTests {
             rest: [0xFF]
         )
         let all = good + [StoredSnapshot(id: bad.id, snapshot: bad)]
-        #expect(try SnapshotName(text: "nightly").find(in: all, now: Self.now) == good[2].id)
+        #expect(try SnapshotName(text: "nightly").find(in: Listing(all: all), owner: nil, now: Self.now) == good[2])
     }
 }

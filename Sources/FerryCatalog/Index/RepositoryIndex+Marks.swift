@@ -70,7 +70,7 @@ extension RepositoryIndex {
             let delete = try db.cachedStatement(
                 sql: "DELETE FROM object WHERE kind = ? AND id = ? AND pack = ? AND block = ?"
             )
-            let note = try db.cachedStatement(sql: "INSERT OR IGNORE INTO damage VALUES (?, ?, ?)")
+            let note = try db.cachedStatement(sql: "INSERT OR IGNORE INTO damage (pack, id, block) VALUES (?, ?, ?)")
             let kind = Int64(pack.kind.rawValue)
             for place in places {
                 let (id, block) = (place.id.data, Int64(place.place.block))
@@ -80,12 +80,40 @@ extension RepositoryIndex {
         }
     }
 
+    /// Notes that verifying has told of all places of a pack that were dropped.
+    ///
+    /// - Throws: what SQLite met.
+    package func noteTold(_ pack: IndexedPack) throws(FerryError) {
+        try self.write { db in
+            try db.execute(sql: "UPDATE damage SET told = 1 WHERE pack = ? AND told = 0", arguments: [pack.number])
+        }
+    }
+
+    /// Tells again of places that were dropped and are good after all.
+    ///
+    /// - Parameters:
+    ///   - places: which, of one pack.
+    ///   - pack: the pack.
+    /// - Throws: what SQLite met.
+    package func takeBack(_ places: [IndexedObject], of pack: IndexedPack) throws(FerryError) {
+        let sorted = Sorted(places)
+        try self.write { db in
+            try Self.insert(db, pack: pack.number, kind: Int64(pack.kind.rawValue), sorted)
+            let forget = try db.cachedStatement(sql: "DELETE FROM damage WHERE pack = ? AND id = ? AND block = ?")
+            for (id, place) in sorted.objects {
+                try forget.execute(arguments: [pack.number, id, Int64(place.place.block)])
+            }
+            // What cites them may be complete again.
+            try db.execute(sql: "UPDATE meta SET value = 1 WHERE key = 'unmarked'")
+        }
+    }
+
     /// What the index tells of one place.
-    package enum Telling: Sendable {
+    package enum Telling: Equatable, Sendable {
         /// What was asked for.
         case same
-        /// That it was dropped.
-        case dropped
+        /// That it was dropped, and whether verifying has told of that.
+        case dropped(isTold: Bool)
         /// Nothing, or something else.
         case other
     }
@@ -98,7 +126,7 @@ extension RepositoryIndex {
             let place = try db.cachedStatement(
                 sql: "SELECT stored, offset, length FROM object WHERE kind = ? AND id = ? AND pack = ? AND block = ?"
             )
-            let dropped = try db.cachedStatement(sql: "SELECT 1 FROM damage WHERE pack = ? AND id = ? AND block = ?")
+            let dropped = try db.cachedStatement(sql: "SELECT told FROM damage WHERE pack = ? AND id = ? AND block = ?")
             let kind = Int64(pack.kind.rawValue)
             // An object twice in one block is told of once.
             var first: [IndexedObject.Key: IndexedObject.Place] = [:]
@@ -115,7 +143,8 @@ extension RepositoryIndex {
                     )
                     return told == expected ? .same : .other
                 }
-                return try Bool.fetchOne(dropped, arguments: [pack.number, id, block]) ?? false ? .dropped : .other
+                let isTold = try Bool.fetchOne(dropped, arguments: [pack.number, id, block])
+                return isTold.map { .dropped(isTold: $0) } ?? .other
             }
         }
     }

@@ -56,6 +56,7 @@ extension RepositoryIndex {
         if known == nil {
             let insert = try db.cachedStatement(sql: "INSERT INTO pack (name, kind, salt, length) VALUES (?, ?, ?, ?)")
             try insert.execute(arguments: [name.data, kind, Data(header.salt.bytes), Int64(clamping: length)])
+            try db.execute(sql: "DELETE FROM missing WHERE name = ?", arguments: [name.data])
         }
         try Self.insert(db, pack: known ?? db.lastInsertedRowID, kind: kind, sorted)
         guard header.kind == .node else { return }
@@ -66,7 +67,7 @@ extension RepositoryIndex {
         }
     }
 
-    private static func insert(_ db: Database, pack: Int64, kind: Int64, _ sorted: Sorted) throws {
+    static func insert(_ db: Database, pack: Int64, kind: Int64, _ sorted: Sorted) throws {
         let insert = try db.cachedStatement(sql: "INSERT OR IGNORE INTO object VALUES (?, ?, ?, ?, ?, ?, ?)")
         for (data, object) in sorted.objects {
             let place = object.place
@@ -100,7 +101,7 @@ extension RepositoryIndex {
     package func rebuild(_ body: (Filling) throws(FerryError) -> Void) throws(FerryError) {
         try self.writeDurably { db in
             try Self.raise(db)
-            for table in ["object", "pack", "damage", "mark", "walk", "snapshot"] {
+            for table in ["object", "pack", "damage", "missing", "mark", "walk", "snapshot"] {
                 try db.execute(sql: "DELETE FROM \(table)")
             }
             try body(Filling(db: db))
@@ -129,21 +130,33 @@ extension RepositoryIndex {
         /// Keeps a copy of a snapshot.
         ///
         /// - Throws: what SQLite met.
-        package func add(_ snapshot: ChunkID, _ encoded: [UInt8]) throws(FerryError) {
-            do { try RepositoryIndex.addSnapshot(self.db, snapshot, encoded) } catch {
+        package func add(_ id: ChunkID, _ snapshot: Snapshot) throws(FerryError) {
+            do { try RepositoryIndex.addSnapshot(self.db, id, snapshot) } catch {
                 throw RepositoryIndex.translate(error, "write the index")
             }
         }
     }
 
-    /// Voids all marks and forgets packs that are gone, and what lay in them, in one durable step.
+    /// Voids all marks and forgets packs, and what lay in them, in one durable step.
     ///
+    /// - Parameters:
+    ///   - numbers: of the packs.
+    ///   - areMissing: whether the packs are gone, of which ``missing()`` tells until they are found again.
     /// - Throws: what SQLite met.
-    package func dropPacks(_ numbers: [Int64]) throws(FerryError) {
+    package func dropPacks(_ numbers: [Int64], areMissing: Bool) throws(FerryError) {
         try self.writeDurably { db in
             try Self.raise(db)
             try db.execute(sql: "CREATE TEMP TABLE IF NOT EXISTS gone (number INTEGER PRIMARY KEY); DELETE FROM gone")
             for number in numbers { try db.execute(sql: "INSERT INTO gone VALUES (?)", arguments: [number]) }
+            if areMissing {
+                try db.execute(
+                    sql: """
+                        INSERT OR REPLACE INTO missing SELECT name, COALESCE(objects, 0) FROM pack LEFT JOIN (
+                            SELECT pack, COUNT(*) AS objects FROM object WHERE pack IN (SELECT number FROM gone) GROUP BY pack
+                        ) ON pack = number WHERE number IN (SELECT number FROM gone)
+                        """
+                )
+            }
             try db.execute(
                 sql: """
                     DELETE FROM object WHERE pack IN (SELECT number FROM gone);
@@ -153,6 +166,24 @@ extension RepositoryIndex {
                     """
             )
         }
+    }
+
+    /// Packs that were found to be gone and that ``forgetMissing()`` was not told of yet, and how many objects lay in each.
+    ///
+    /// - Throws: what SQLite met.
+    package func missing() throws(FerryError) -> [(name: ChunkID, objects: UInt64)] {
+        try self.read { db in
+            try Row.fetchAll(db, sql: "SELECT name, objects FROM missing ORDER BY name").map {
+                (try $0.id(0), UInt64(clamping: try $0.integer(1)))
+            }
+        }
+    }
+
+    /// Forgets which packs are gone.
+    ///
+    /// - Throws: what SQLite met.
+    package func forgetMissing() throws(FerryError) {
+        try self.write { db in try db.execute(sql: "DELETE FROM missing") }
     }
 
     /// - Throws: what SQLite met.

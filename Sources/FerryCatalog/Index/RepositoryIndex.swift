@@ -12,7 +12,7 @@ package final class RepositoryIndex: Sendable {
     /// Keys in one question.
     package static let maximumKeys = 1024
     /// Of the tables; another one's index is made anew.
-    private static let version = 1
+    private static let version = 2
     /// Of SQLite's page cache, in KiB, for each of the connections.
     private static let cacheSize = 8192
     private static let readers = 3
@@ -132,11 +132,12 @@ enum IndexSchema {
                     PRIMARY KEY (kind, id, pack, block)
                 ) STRICT, WITHOUT ROWID;
 
-                -- Places that were dropped because they are no good.
+                -- Places that were dropped because they are no good, and whether verifying has told of them.
                 CREATE TABLE damage (
                     pack INTEGER NOT NULL,
                     id BLOB NOT NULL,
                     block INTEGER NOT NULL,
+                    told INTEGER NOT NULL DEFAULT 0,
                     PRIMARY KEY (pack, id, block)
                 ) STRICT, WITHOUT ROWID;
 
@@ -152,10 +153,21 @@ enum IndexSchema {
                     complete INTEGER NOT NULL
                 ) STRICT, WITHOUT ROWID;
 
+                -- Packs that were found to be gone, until verifying has told of them.
+                CREATE TABLE missing (
+                    name BLOB NOT NULL PRIMARY KEY,
+                    objects INTEGER NOT NULL
+                ) STRICT, WITHOUT ROWID;
+
                 CREATE TABLE snapshot (
                     id BLOB NOT NULL PRIMARY KEY,
+                    sequence INTEGER NOT NULL,
+                    seconds INTEGER NOT NULL,
+                    owner TEXT NOT NULL,
                     encoded BLOB NOT NULL
                 ) STRICT, WITHOUT ROWID;
+
+                CREATE INDEX snapshot_order ON snapshot (sequence, id, owner, seconds);
                 """
         )
         // By chance, so that what was found out with an earlier index is void with this one.

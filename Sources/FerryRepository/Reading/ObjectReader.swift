@@ -10,6 +10,7 @@ package final class ObjectReader: Sendable {
     private static let budget = 8 << 20
 
     private let repository: Repository
+    private let dropsDamaged: Bool
     private let state = Mutex(State())
 
     private struct State {
@@ -21,7 +22,13 @@ package final class ObjectReader: Sendable {
         var packs: [Int64: IndexedPack] = [:]
     }
 
-    init(_ repository: Repository) { self.repository = repository }
+    /// - Parameters:
+    ///   - repository: to read from.
+    ///   - dropsDamaged: whether the index forgets places that are found to be no good, so that the next backup sends again what lay
+    ///     there. Not for who goes through the nodes to mark them, for it voids all marks.
+    init(_ repository: Repository, dropsDamaged: Bool) {
+        (self.repository, self.dropsDamaged) = (repository, dropsDamaged)
+    }
 
     /// Reads an object, and checks that it is the one; if one place is no good, the next.
     ///
@@ -32,7 +39,11 @@ package final class ObjectReader: Sendable {
         let locations = try self.repository.index.locations(key)
         var failure = FerryError(.notFound, "the repository has no \(key)")
         for location in locations {
-            do throws(FerryError) { return try self.read(key, at: location) } catch { failure = error }
+            do throws(FerryError) { return try self.read(key, at: location) } catch {
+                failure = error
+                // What was met is what is told; if it cannot be noted now, who reads it next notes it.
+                if self.dropsDamaged, error.isDamage { try? self.repository.drop(key, at: location) }
+            }
         }
         throw failure
     }

@@ -34,7 +34,7 @@ struct NodeWalk {
     /// - Throws: what the index met.
     init(_ repository: Repository, trustsMarks: Bool) throws(FerryError) {
         self.index = repository.index
-        self.reader = repository.reader()
+        self.reader = ObjectReader(repository, dropsDamaged: false)
         self.trustsMarks = trustsMarks
         self.generation = try self.index.generation()
         try self.index.beginWalk()

@@ -29,7 +29,7 @@ struct PackCheck {
             report.note(pack.name, "the pack \(pack.name) cannot be read: \(error.message)")
             report.lost += UInt64(told)
             return try self.repository.voidingMarks { () throws(FerryError) in
-                try self.index.dropPacks([pack.number])
+                try self.index.dropPacks([pack.number], areMissing: false)
             }
         }
         if let damage = contents.damage {
@@ -37,14 +37,14 @@ struct PackCheck {
         }
         let objects = contents.objects
         let tellings = try self.index.compare(objects, of: pack)
-        let distinct = Set(objects.map { Place(id: $0.id, block: $0.place.block) })
+        let distinct = Set(objects.map { Place($0) })
         let dropped = Set(
-            zip(objects, tellings).compactMap { $1 == .dropped ? Place(id: $0.id, block: $0.place.block) : nil }
+            zip(objects, tellings).compactMap { $1.isDropped ? Place($0) : nil }
         )
         if pack.kind != contents.header.kind || pack.salt != contents.header.salt || pack.length != contents.length {
             report.note(pack.name, "the index had the pack \(pack.name) wrong; it takes it in again")
             try self.repository.voidingMarks { () throws(FerryError) in
-                try self.index.dropPacks([pack.number])
+                try self.index.dropPacks([pack.number], areMissing: false)
                 try self.index.add(
                     pack.name,
                     contents.header,
@@ -60,42 +60,56 @@ struct PackCheck {
                 pack.name,
                 "the index told of the pack \(pack.name) what is not in it, or not all; it was corrected"
             )
-            let good = zip(objects, tellings).compactMap { $1 == .dropped ? nil : $0 }
+            let good = zip(objects, tellings).compactMap { $1.isDropped ? nil : $0 }
             try self.repository.voidingMarks { () throws(FerryError) in try self.index.replace(pack, good) }
         }
-        let bad = reads ? try self.read(contents, pack, &report) : []
+        let bad = reads ? try self.read(contents, pack, &report) : nil
         try self.judge(objects, tellings, bad, pack, &report)
     }
 
     private struct Place: Hashable {
         let id: ChunkID
         let block: UInt32
+
+        init(_ object: IndexedObject) { (self.id, self.block) = (object.id, object.place.block) }
     }
 
-    /// Drops what is newly found to be no good, and tells of what is lost.
+    /// Drops what is newly found to be no good, takes back what can be read after all, and tells of what is lost. Without `bad` the
+    /// bytes were not read.
     private func judge(
         _ objects: [IndexedObject],
         _ tellings: [RepositoryIndex.Telling],
-        _ bad: [IndexedObject],
+        _ bad: [IndexedObject]?,
         _ pack: IndexedPack,
         _ report: inout VerifyReport
     ) throws(FerryError) {
-        let known = zip(objects, tellings).compactMap { $1 == .dropped ? $0 : nil }
-        let fresh = Set(bad.map { Place(id: $0.id, block: $0.place.block) })
-            .subtracting(known.map { Place(id: $0.id, block: $0.place.block) })
-        if !fresh.isEmpty {
+        let dropped = zip(objects, tellings).filter { $1.isDropped }
+        let places = Set((bad ?? []).map { Place($0) })
+        let known = dropped.filter { bad == nil || places.contains(Place($0.0)) }
+        let good = dropped.map(\.0).filter { bad != nil && !places.contains(Place($0)) }
+        if !good.isEmpty {
             report.note(
                 pack.name,
-                "\(fresh.count) of the \(objects.count) objects in the pack \(pack.name) are damaged"
+                "\(good.count) objects in the pack \(pack.name) could not be read before, and can be now"
             )
-            let places = bad.filter { fresh.contains(Place(id: $0.id, block: $0.place.block)) }
-            try self.repository.voidingMarks { () throws(FerryError) in try self.index.drop(places, of: pack) }
+            try self.index.takeBack(good, of: pack)
         }
-        let gone = Array(Set((known + bad).map { ObjectKey(pack.kind, $0.id) }))
+        let fresh = places.subtracting(known.map { Place($0.0) })
+        if !fresh.isEmpty {
+            let new = (bad ?? []).filter { fresh.contains(Place($0)) }
+            try self.repository.voidingMarks { () throws(FerryError) in try self.index.drop(new, of: pack) }
+        }
+        // A reader may have met some, and told nobody but its user.
+        let untold = fresh.count + Set(known.filter { $1 == .dropped(isTold: false) }.map { Place($0.0) }).count
+        if untold > 0 {
+            report.note(pack.name, "\(untold) of the \(objects.count) objects in the pack \(pack.name) are damaged")
+            try self.index.noteTold(pack)
+        }
+        let gone = Array(Set((known.map(\.0) + (bad ?? [])).map { ObjectKey(pack.kind, $0.id) }))
         let lost = UInt64(try self.index.isStored(gone).count { !$0 })
         report.lost += lost
         report.healed += UInt64(gone.count) - lost
-        if lost > 0, fresh.isEmpty {
+        if lost > 0, untold == 0 {
             report.note(pack.name, "\(lost) objects that were damaged in the pack \(pack.name) are lost")
         }
     }
@@ -136,7 +150,7 @@ struct PackCheck {
     }
 
     /// What of a block is not what it should be, and whether its stored bytes have their sum.
-    private func bad(
+    func bad(
         _ listed: PackFooter.Block,
         _ pack: IndexedPack
     ) throws(FerryError) -> (objects: [IndexedObject], isWhole: Bool) {
@@ -162,5 +176,11 @@ struct PackCheck {
             )
         }
         return (zip(objects, ids).compactMap { $0.id == $1 ? nil : $0 }, isWhole)
+    }
+}
+
+extension RepositoryIndex.Telling {
+    fileprivate var isDropped: Bool {
+        if case .dropped = self { true } else { false }
     }
 }

@@ -33,12 +33,14 @@ extension Repository {
                 guard try self.index.has([ObjectKey(.node, snapshot.root)]).answers != [true] else { continue }
                 report.touch(try TouchedPaths(self).find(snapshot, limit: report.pathsLeft))
             }
+            // They are told once; what they take with them is told each time.
+            try self.index.forgetMissing()
             return report
         }
     }
 
     /// Runs what only one may do at a time.
-    private func alone<Value>(_ body: () throws(FerryError) -> Value) throws(FerryError) -> Value {
+    func alone<Value>(_ body: () throws(FerryError) -> Value) throws(FerryError) -> Value {
         guard self.isMaintained.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
             throw FerryError(.busy, "the repository is being verified or indexed already", remedy: "wait for its end")
         }
@@ -53,9 +55,10 @@ extension Repository {
 
     /// Finds packs that are gone, and those that cannot be read.
     private func findPacks(_ report: inout VerifyReport) throws(FerryError) {
-        for (pack, objects) in try self.dropMissingPacks() {
+        try self.dropMissingPacks()
+        for (pack, objects) in try self.index.missing() {
             report.note(pack, "the pack \(pack) is gone, and \(objects) objects with it")
-            report.lost += UInt64(objects)
+            report.lost += objects
         }
         for (pack, error) in try self.addUnknownPacks() {
             report.note(pack, "the pack \(pack) cannot be read: \(error.message)")
@@ -168,7 +171,7 @@ extension Repository {
                     try onProgress(progress)
                 }
                 try self.store.list(.snapshots) { id throws(FerryError) in
-                    do throws(FerryError) { try filling.add(id, try self.readSnapshot(id).encoded) } catch {
+                    do throws(FerryError) { try filling.add(id, try self.readSnapshot(id)) } catch {
                         guard error.isDamage else { throw error }
                     }
                 }

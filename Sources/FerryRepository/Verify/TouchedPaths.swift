@@ -24,7 +24,9 @@ struct TouchedPaths {
     private let repository: Repository
     private let reader: ObjectReader
 
-    init(_ repository: Repository) { (self.repository, self.reader) = (repository, repository.reader()) }
+    init(_ repository: Repository) {
+        (self.repository, self.reader) = (repository, ObjectReader(repository, dropsDamaged: false))
+    }
 
     private struct Paths {
         var listed: [[UInt8]] = []

@@ -73,6 +73,7 @@ final class BackupOperation: FrameOperation {
             path: .root
         )
         try self.access.services.roots.checkSpace(location, for: 0)
+        try place.repository.restoreVoidedMarks()
         let (session, announced) = (self.access.session, self.access.limits.blockWindow)
         let machine = ReceiveMachine(
             limits: self.access.limits,

@@ -13,15 +13,11 @@ struct RepositoryLocation {
     let granted: Rights
     let repository: Repository
 
-    /// The snapshots that the user may see, the oldest first.
+    /// Whose snapshots a user may see: who may only append sees what is their own.
     ///
-    /// - Parameter user: who asks: who may only append sees what is their own.
-    /// - Returns: the snapshots.
-    /// - Throws: what the index met.
-    func snapshots(for user: Name) throws(FerryError) -> [StoredSnapshot] {
-        let all = try self.repository.snapshots()
-        return self.granted.contains(.read) ? all : all.filter { $0.snapshot.owner == user.text }
-    }
+    /// - Parameter user: who asks.
+    /// - Returns: nil for those of all.
+    func owner(for user: Name) -> String? { self.granted.contains(.read) ? nil : user.text }
 }
 
 /// A path in a snapshot.
@@ -85,12 +81,8 @@ extension ShareAccess {
         let beneath = try RelativePath(bytes[slash...].dropFirst(), allowRoot: true)
         let place = try self.repository(Data(bytes[..<at]), anyOf: [.read, .append])
         let name = SnapshotName(text: String(decoding: bytes[at..<slash].dropFirst(), as: UTF8.self))
-        let snapshots = try place.snapshots(for: self.user)
-        let found = try name.find(in: snapshots)
-        guard let snapshot = snapshots.first(where: { $0.id == found })?.snapshot else {
-            throw FerryError(.notFound, "the snapshot is gone")
-        }
-        let content = RepositoryContent(place.repository, snapshot)
+        let found = try name.find(in: place.repository, owner: place.owner(for: self.user))
+        let content = RepositoryContent(place.repository, found.snapshot)
         return SnapshotLocation(
             place: place,
             content: content,

@@ -1,4 +1,4 @@
-package import FerryChunking
+import FerryCatalog
 package import FerryErrors
 import FerryObjects
 package import FerryRepository
@@ -17,43 +17,61 @@ package struct SnapshotName {
     /// The newest snapshot of those that it names.
     ///
     /// - Parameters:
-    ///   - snapshots: those that the user may see, the oldest first.
+    ///   - listing: where they are.
+    ///   - owner: whose the user may see; nil for all.
     ///   - now: for `today` and `yesterday`.
     /// - Returns: one of them.
-    /// - Throws: `.notFound` if there is none, `.usage` if an id's beginning is that of several.
-    package func find(in snapshots: [StoredSnapshot], now: Date = .now) throws(FerryError) -> ChunkID {
-        guard let last = snapshots.last else {
+    /// - Throws: `.notFound` if there is none, `.usage` if an id's beginning is that of several, and what the listing met.
+    package func find(
+        in listing: some SnapshotListing,
+        owner: String?,
+        now: Date = .now
+    ) throws(FerryError) -> StoredSnapshot {
+        var selection = SnapshotSelection(owner: owner, newestFirst: true)
+        guard let last = try listing.snapshots(selection, after: nil, limit: 1).first else {
             throw FerryError(.notFound, "there is no snapshot yet", remedy: "`ferry backup` makes one")
         }
-        if self.text == "latest" { return last.id }
+        if self.text == "latest" { return last }
         if let moment = self.moment(now) {
-            guard let found = snapshots.last(where: { $0.snapshot.seconds < moment }) else {
+            selection.madeBefore = moment
+            guard let found = try listing.snapshots(selection, after: nil, limit: 1).first else {
                 throw FerryError(.notFound, "there is no snapshot that old", remedy: "`ferry snapshots` lists all")
             }
-            return found.id
+            return found
         }
         if self.isHex {
-            let found = snapshots.filter { $0.id.description.hasPrefix(self.text) }
-            if found.count == 1 { return found[0].id }
+            let found = try listing.snapshots(beginning: self.text, owner: owner, limit: 2)
+            if found.count == 1 { return found[0] }
             if found.count > 1 {
                 throw FerryError(
                     .usage,
-                    "\(found.count) snapshots have ids that begin with \(self.text)",
+                    "several snapshots have ids that begin with \(self.text)",
                     remedy: "give more of the id"
                 )
             }
         }
-        let tagged = snapshots.last { snapshot in
-            ((try? SnapshotNote(snapshot.snapshot.rest))?.tags ?? []).contains(self.text)
+        return try self.tagged(in: listing, selection)
+    }
+
+    private func tagged(
+        in listing: some SnapshotListing,
+        _ selection: SnapshotSelection
+    ) throws(FerryError) -> StoredSnapshot {
+        var last: StoredSnapshot?
+        while true {
+            let page = try listing.snapshots(selection, after: last, limit: Repository.page)
+            guard !page.isEmpty else { break }
+            let tagged = page.first { stored in
+                ((try? SnapshotNote(stored.snapshot.rest))?.tags ?? []).contains(self.text)
+            }
+            if let tagged { return tagged }
+            last = page.last
         }
-        guard let tagged else {
-            throw FerryError(
-                .notFound,
-                "there is no snapshot \(Escaping.escape(self.text))",
-                remedy: "`ferry snapshots` lists all"
-            )
-        }
-        return tagged.id
+        throw FerryError(
+            .notFound,
+            "there is no snapshot \(Escaping.escape(self.text))",
+            remedy: "`ferry snapshots` lists all"
+        )
     }
 
     private var isHex: Bool {
@@ -71,16 +89,20 @@ package struct SnapshotName {
         default: break
         }
         let parts = self.text.split(separator: "T", omittingEmptySubsequences: false)
-        let date = parts[0].split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
-        guard parts.count <= 2, date.count == 3, parts[0].utf8.count == 10, let year = date[0], let month = date[1],
-            let dayOfMonth = date[2], (1970...9999).contains(year), (1...12).contains(month),
+        let numbers = parts[0].split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+        guard parts.count <= 2, numbers.count == 3, parts[0].utf8.count == 10, let year = numbers[0],
+            let month = numbers[1], let dayOfMonth = numbers[2], (1970...9999).contains(year), (1...12).contains(month),
             (1...31).contains(dayOfMonth)
         else { return nil }
         var components = DateComponents(year: year, month: month, day: dayOfMonth)
         components.timeZone = .gmt
         var calendar = Calendar(identifier: .gregorian)
         calendar.timeZone = .gmt
-        guard let start = calendar.date(from: components).map({ Int64($0.timeIntervalSince1970) }) else { return nil }
+        // A day that its month does not have would be one of the next month.
+        guard let date = calendar.date(from: components),
+            calendar.dateComponents([.day], from: date).day == dayOfMonth
+        else { return nil }
+        let start = Int64(date.timeIntervalSince1970)
         guard parts.count == 2 else { return start + day }
         let time = parts[1].split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
         guard (2...3).contains(time.count), let hour = time[0], let minute = time[1], (0...23).contains(hour),

@@ -17,7 +17,8 @@ final class SnapshotsOperation: FrameOperation {
 
     private let request: WireSnapshots
     private let access: ShareAccess
-    private var left: ArraySlice<StoredSnapshot>?
+    private var place: RepositoryLocation?
+    private var last: StoredSnapshot?
 
     init(request: WireSnapshots, access: ShareAccess) {
         self.request = request
@@ -33,26 +34,31 @@ final class SnapshotsOperation: FrameOperation {
 
     func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
         guard sink.queuedBytes < Self.queueLimit else { return .waiting }
-        var left: ArraySlice<StoredSnapshot>
-        if let rest = self.left { left = rest } else { left = try self.all()[...] }
+        let place: RepositoryLocation
+        if let known = self.place {
+            place = known
+        } else {
+            place = try self.access.repository(self.request.repository, anyOf: [.read, .append])
+            self.place = place
+        }
+        let page = try place.repository.snapshots(
+            SnapshotSelection(owner: place.owner(for: self.access.user)),
+            after: self.last,
+            limit: Repository.page
+        )
         var entries: [WireSnapshotEntry] = []
         var bytes = 0
-        while bytes < Self.frameLimit, let next = left.popFirst() {
+        for next in page where bytes < Self.frameLimit {
             entries.append(WireSnapshotEntry(next))
             bytes += next.snapshot.rest.count + 128
+            self.last = next
         }
-        self.left = left
         sink.send(.snapshotList(entries))
-        if left.isEmpty { sink.send(.finished()) }
-        return left.isEmpty ? .finished : .more
+        if page.isEmpty { sink.send(.finished()) }
+        return page.isEmpty ? .finished : .more
     }
 
     func abandoned(_ error: FerryError) {}
-
-    private func all() throws(FerryError) -> [StoredSnapshot] {
-        let place = try self.access.repository(self.request.repository, anyOf: [.read, .append])
-        return try place.snapshots(for: self.access.user)
-    }
 }
 
 extension WireSnapshotEntry {

@@ -1,3 +1,4 @@
+import FerryCatalog
 import FerryChunking
 import FerryErrors
 import FerryObjects
@@ -155,6 +156,23 @@ extension ObjectReader {
 }
 
 extension Repository {
+    /// All snapshots, the oldest first, as pages of three tell of them; backwards they are the same.
+    func allSnapshots() throws(FerryError) -> [StoredSnapshot] {
+        var (forwards, backwards): ([StoredSnapshot], [StoredSnapshot]) = ([], [])
+        while true {
+            let page = try self.snapshots(SnapshotSelection(), after: forwards.last, limit: 3)
+            guard !page.isEmpty else { break }
+            forwards += page
+        }
+        while true {
+            let page = try self.snapshots(SnapshotSelection(newestFirst: true), after: backwards.last, limit: 3)
+            guard !page.isEmpty else { break }
+            backwards += page
+        }
+        guard backwards == forwards.reversed() else { throw FerryError(.integrity, "two orders differ") }
+        return forwards
+    }
+
     /// What a snapshot holds.
     func tree(_ snapshot: ChunkID) throws(FerryError) -> TestTree {
         try self.reader().tree(try self.snapshot(snapshot).root)
