@@ -18,49 +18,58 @@ struct BackupReader {
         case file(Entry, chunks: Int, info: FileInfo?, began: Timestamp)
     }
 
-    private struct Open {
-        /// All but its content.
-        var entry: Entry
-        /// From the root directory.
-        let path: [UInt8]
-        /// Nil for a stream, which cannot be read twice.
-        let file: TreeEntry?
-        /// As it was when it was opened; nil for a stream.
-        let info: FileInfo?
-        var reader: SourceReader
-        var recipe = RecipeBuilder()
-        var hole: UInt64 = 0
-        var attempt = 1
-        let began = Timestamp.now
-    }
-
     /// Bytes of a segment of small files.
     private static let segmentLength = 1 << 20
     /// A file that changes each time is marked after so many.
-    private static let maximumAttempts = 3
+    static let maximumAttempts = 3
 
     private let walk: BackupWalk?
     private let metadata: MetadataReader
-    private let parameters: GearChunker.Parameters
+    let parameters: GearChunker.Parameters
     let states: FileStates?
     private var known = KnownDirectories()
-    private var links = HardLinks()
+    var links = HardLinks()
     private var builder = SnapshotTreeBuilder()
     private var pending: [Pending] = []
     private var segment = ByteBuffer()
     private var lengths: [Int] = []
-    private var open: Open?
+    var open: Open?
     private var hasEnded = false
     /// Of the segment that was read last.
-    private(set) var number = 0
-    private(set) var digest = RecipeDigest()
+    var number = 0
+    private var digest = RecipeDigest()
     /// Bytes named.
-    private(set) var size: UInt64 = 0
-    private(set) var files: UInt64 = 0
+    private var size: UInt64 = 0
+    var files: UInt64 = 0
     /// Bytes of all files.
-    private(set) var bytes: UInt64 = 0
-    /// What could not be read, from the root directory, and why; for whoever takes them.
+    var bytes: UInt64 = 0
+    /// What could not be read since the last step.
     var failures: [(path: [UInt8], error: FerryError)] = []
+
+    /// What was read at a time.
+    struct Step: Sendable {
+        /// Data, and then nodes.
+        let chunks: [SourceReader.Chunk]
+        /// What could not be read, from the root directory, and why.
+        let failures: [(path: [UInt8], error: FerryError)]
+        /// Of the segment that was read last.
+        let number: Int
+        /// So far.
+        let files: UInt64
+        /// Of all files so far.
+        let bytes: UInt64
+        /// With the last one.
+        let end: End?
+
+        struct End {
+            /// The node of the top.
+            let root: ChunkID
+            /// Over all names.
+            let digest: ChunkID
+            /// Bytes named.
+            let size: UInt64
+        }
+    }
 
     /// - Parameters:
     ///   - walk: through all of it.
@@ -98,14 +107,34 @@ struct BackupReader {
 
     var segmentLength: Int { max(Self.segmentLength, SourceReader.segmentLength(self.parameters)) }
     /// The node of the top, once all is read.
-    var root: ChunkID? { self.builder.root }
-    var isAtEnd: Bool { self.root != nil }
+    private var root: ChunkID? { self.builder.root }
+    private var isAtEnd: Bool { self.root != nil }
 
     /// Reads about a segment.
     ///
-    /// - Returns: what is to be named, in order.
+    /// - Returns: what is to be named, in order; nil once all was told.
     /// - Throws: mapped errors if what was asked for cannot be read at all.
-    mutating func next() throws(FerryError) -> [Piece] {
+    mutating func next() throws(FerryError) -> Step? {
+        guard !self.isAtEnd else { return nil }
+        let chunks = try self.read()
+        // What is of one kind is named and decided together: among small files most directories end within a segment.
+        let ordered = chunks.filter { !$0.isNode } + chunks.filter(\.isNode)
+        for chunk in ordered {
+            self.digest.update(id: chunk.id, length: UInt32(chunk.length))
+            self.size += UInt64(chunk.length)
+        }
+        defer { self.failures = [] }
+        return Step(
+            chunks: ordered,
+            failures: self.failures,
+            number: self.number,
+            files: self.files,
+            bytes: self.bytes,
+            end: self.root.map { Step.End(root: $0, digest: self.digest.finalize(), size: self.size) }
+        )
+    }
+
+    private mutating func read() throws(FerryError) -> [SourceReader.Chunk] {
         if self.open != nil { return try self.goOn() }
         if self.segment.capacity == 0 { self.segment.reserveCapacity(Self.segmentLength) }
         while self.open == nil, !self.hasEnded, self.pending.count < WireConstants.namesPerFrame,
@@ -191,7 +220,7 @@ struct BackupReader {
         self.pending.append(.entry(found, isSame: isSame, record))
     }
 
-    private mutating func failed(_ path: [UInt8], _ error: FerryError) {
+    mutating func failed(_ path: [UInt8], _ error: FerryError) {
         self.failures.append((path, error))
     }
 
@@ -223,27 +252,8 @@ struct BackupReader {
         }
     }
 
-    private mutating func openLarge(
-        _ file: TreeEntry,
-        _ entry: Entry,
-        attempt: Int = 1
-    ) throws(FerryError) {
-        let source = try file.directory.file(file.name)
-        let info = source.info
-        var entry = entry
-        (entry.seconds, entry.nanoseconds) = (info.modified.seconds, info.modified.nanoseconds)
-        let reader = SourceReader(
-            source: FileAsOpened(source),
-            parameters: self.parameters,
-            wantsSHA256: false,
-            number: self.number
-        )
-        let path = file.directory.path(of: file.name)
-        self.open = Open(entry: entry, path: path, file: file, info: info, reader: reader, attempt: attempt)
-    }
-
     /// A file that changed each time it was read is in the snapshot, and whoever asked for it must know.
-    private static func changing(_ path: [UInt8]) -> (path: [UInt8], error: FerryError) {
+    static func changing(_ path: [UInt8]) -> (path: [UInt8], error: FerryError) {
         (
             path,
             FerryError(
@@ -291,23 +301,23 @@ struct BackupReader {
     }
 
     /// Hashes what is in the segment, and builds nodes of it.
-    private mutating func flush() throws(FerryError) -> [Piece] {
+    mutating func flush() throws(FerryError) -> [SourceReader.Chunk] {
         let segment = self.segment
         if segment.readableBytes > 0 { self.number += 1 }
         let ids = unsafe segment.withUnsafeReadableBytes { bytes in
             unsafe ChunkID.hashing(SourceReader.slices(bytes, self.lengths))
         }
-        var (pieces, next, offset) = ([Piece](), 0, 0)
+        var (named, next, offset) = ([SourceReader.Chunk](), 0, 0)
         for step in self.pending {
             switch step {
             case .begin(let entry, let isSame, let record):
                 self.states?.note(record)
                 self.known.begin(isSame: isSame)
                 self.builder.begin(entry)
-            case .end(let isAllThere): try self.end(isAllThere, &pieces)
+            case .end(let isAllThere): try self.end(isAllThere, &named)
             case .entry(let entry, let isSame, let record):
                 self.states?.note(record)
-                try self.add(entry, isSame: isSame, &pieces)
+                try self.add(entry, isSame: isSame, &named)
             case .file(var entry, let chunks, let info, let began):
                 var segments: [Segment] = []
                 for _ in 0..<chunks {
@@ -320,7 +330,7 @@ struct BackupReader {
                         offset: offset,
                         length: length
                     )
-                    self.name(chunk, &pieces)
+                    named.append(chunk)
                     next += 1
                     offset += length
                 }
@@ -328,25 +338,19 @@ struct BackupReader {
                 if let info {
                     self.states?.note(FileStates.record(entry.name, info, entry.content, began: began))
                 }
-                try self.add(entry, isSame: false, &pieces)
+                try self.add(entry, isSame: false, &named)
             }
         }
         self.pending = []
         self.lengths = []
         if segment.readableBytes > 0 { self.segment = ByteBuffer() }
-        return pieces
-    }
-
-    private mutating func name(_ chunk: SourceReader.Chunk, _ pieces: inout [Piece]) {
-        self.digest.update(id: chunk.id, length: UInt32(chunk.length))
-        self.size += UInt64(chunk.length)
-        pieces.append(.chunk(chunk))
+        return named
     }
 
     /// Adds an entry to the directory that began last.
-    private mutating func add(_ entry: Entry, isSame: Bool, _ pieces: inout [Piece]) throws(FerryError) {
+    mutating func add(_ entry: Entry, isSame: Bool, _ named: inout [SourceReader.Chunk]) throws(FerryError) {
         let due = isSame ? self.known.assume(entry.content, self.number) : self.known.change()
-        for chunk in due { self.name(chunk, &pieces) }
+        named += due
         var nodes: [SourceReader.Chunk] = []
         let number = self.number
         do throws(FerryError) {
@@ -355,127 +359,38 @@ struct BackupReader {
             // The rest of its directory is none the worse for it.
             self.failures.append((entry.name, error))
         }
-        self.name(nodes, &pieces)
+        self.name(nodes, &named)
     }
 
-    private mutating func end(_ isAllThere: Bool, _ pieces: inout [Piece]) throws(FerryError) {
+    private mutating func end(_ isAllThere: Bool, _ named: inout [SourceReader.Chunk]) throws(FerryError) {
         self.states?.note(.end)
-        if !isAllThere { for chunk in self.known.change() { self.name(chunk, &pieces) } }
+        if !isAllThere { named += self.known.change() }
         var nodes: [SourceReader.Chunk] = []
         let number = self.number
         let entry = try self.builder.end { node throws(FerryError) in Self.emit(node, number, &nodes) }
         let top = nodes.last
-        self.name(nodes, &pieces)
+        self.name(nodes, &named)
         let isSame = self.known.end()
         guard let entry else {
             // All of it was there: it is asked for by its top alone.
             if isSame, let top {
                 let chunk = SourceReader.Chunk(assumed: top.id, length: top.length, isNode: true, number: number)
-                self.name(chunk, &pieces)
+                named.append(chunk)
             }
             return
         }
-        try self.add(entry, isSame: isSame, &pieces)
+        try self.add(entry, isSame: isSame, &named)
     }
 
     /// Names nodes of the directory that began last, unless the repository has all of it.
-    private mutating func name(_ nodes: [SourceReader.Chunk], _ pieces: inout [Piece]) {
-        for node in nodes { for chunk in self.known.named(node) { self.name(chunk, &pieces) } }
+    mutating func name(_ nodes: [SourceReader.Chunk], _ named: inout [SourceReader.Chunk]) {
+        for node in nodes { named += self.known.named(node) }
     }
 
-    private static func emit(_ node: Node, _ number: Int, _ nodes: inout [SourceReader.Chunk]) -> ChunkID {
+    static func emit(_ node: Node, _ number: Int, _ nodes: inout [SourceReader.Chunk]) -> ChunkID {
         let bytes = node.encoded
         let id = ChunkID.hashing(bytes)
         nodes.append(SourceReader.Chunk(node: bytes, id: id, number: number))
         return id
-    }
-
-    // MARK: Large files
-
-    private mutating func goOn() throws(FerryError) -> [Piece] {
-        var pieces = try self.flush()
-        guard var open = self.open else { return pieces }
-        self.open = nil
-        defer { self.number = max(self.number, open.reader.number) }
-        do throws(FerryError) {
-            for chunk in try open.reader.next() {
-                if chunk.isHole {
-                    open.hole += UInt64(chunk.length)
-                } else {
-                    try self.append(.chunk(chunk.id, length: chunk.length), to: &open, &pieces) { reader, pieces in
-                        reader.name(chunk, &pieces)
-                    }
-                }
-            }
-            guard open.reader.isAtEnd else {
-                self.open = open
-                return pieces
-            }
-            try open.reader.verifyUnchanged()
-            try self.finish(&open, isWhole: true, &pieces)
-        } catch {
-            try self.interrupted(&open, error, &pieces)
-        }
-        return pieces
-    }
-
-    private mutating func append(
-        _ segment: Segment?,
-        to open: inout Open,
-        _ pieces: inout [Piece],
-        _ name: (inout BackupReader, inout [Piece]) -> Void
-    ) throws(FerryError) {
-        var nodes: [SourceReader.Chunk] = []
-        let number = self.number
-        let emit = { (node: Node) throws(FerryError) -> ChunkID in Self.emit(node, number, &nodes) }
-        if open.hole > 0 { try open.recipe.append(.hole(open.hole), emit) }
-        open.hole = 0
-        name(&self, &pieces)
-        if let segment { try open.recipe.append(segment, emit) }
-        for node in nodes { self.name(node, &pieces) }
-    }
-
-    private mutating func finish(
-        _ open: inout Open,
-        isWhole: Bool,
-        _ pieces: inout [Piece]
-    ) throws(FerryError) {
-        try self.append(nil, to: &open, &pieces) { _, _ in }
-        var nodes: [SourceReader.Chunk] = []
-        let number = self.number
-        let content = try open.recipe.finish { node throws(FerryError) in Self.emit(node, number, &nodes) }
-        for node in nodes { self.name(node, &pieces) }
-        var entry = open.entry
-        entry.content = content
-        entry.isIncomplete = !isWhole
-        if !isWhole { self.failures.append(Self.changing(open.path)) }
-        self.files += 1
-        self.bytes += entry.size
-        if isWhole, let info = open.info, Int64(clamping: entry.size) == info.size {
-            self.states?.note(FileStates.record(entry.name, info, content, began: open.began))
-        }
-        try self.add(entry, isSame: false, &pieces)
-    }
-
-    /// A file that changed is read once more, a few times, and then marked; one that cannot be read is left out.
-    private mutating func interrupted(
-        _ open: inout Open,
-        _ error: FerryError,
-        _ pieces: inout [Piece]
-    ) throws(FerryError) {
-        // Half of a stream is no backup of it.
-        guard let file = open.file else { throw error }
-        guard error.code == .sourceChanged else {
-            self.links.forget(file)
-            return self.failed(open.path, error)
-        }
-        guard open.attempt < Self.maximumAttempts else { return try self.finish(&open, isWhole: false, &pieces) }
-        do throws(FerryError) {
-            self.number = max(self.number, open.reader.number)
-            try self.openLarge(file, open.entry, attempt: open.attempt + 1)
-        } catch {
-            self.links.forget(file)
-            if error.code != .notFound { self.failed(open.path, error) }
-        }
     }
 }
