@@ -225,6 +225,58 @@ import Testing
         }
     }
 
+    /// Chunks that are read together, in any order and more than once: only what is damaged everywhere, missing or of another length fails.
+    @Test func manyAreReadTogether() throws {
+        let fixture = try TestRepository()
+        try withFreshSeed { generator in
+            let chunks = (0..<60).map { _ in generator.bytes(1 + generator.below(900)) }
+            try fixture.open { repository in
+                for part in 0..<6 {
+                    let writer = repository.writer(owner: "carol")
+                    for block in 0..<2 {
+                        let first = part * 10 + block * 5
+                        try writer.append(.data, Array(chunks[first..<(first + 5)]))
+                    }
+                    try writer.flush()
+                }
+                let again = repository.writer(owner: "dave")
+                try again.append(.data, Array(chunks[5..<20]))
+                try again.flush()
+            }
+            let packs = try Damage(path: fixture.path).packs()
+            let hit = packs[generator.below(packs.count)]
+            // Behind the pack's header, the block's and its table, with some bytes of objects in each case.
+            try Damage.flip(hit, bit: 8 * 500)
+            try fixture.open { repository in
+                let reader = repository.reader()
+                var order = (0..<200).map { _ in generator.below(chunks.count) }
+                var asked = order.map { (id: ChunkID.hashing(chunks[$0]), length: chunks[$0].count) }
+                asked.append((id: ChunkID.hashing([1, 2, 3]), length: 3))
+                asked.append((id: ChunkID.hashing(chunks[7]), length: chunks[7].count + 1))
+                order += [-1, -1]
+                var output = [UInt8](repeating: 0, count: asked.reduce(0) { $0 + $1.length })
+                let failures = output.withUnsafeMutableBytes { reader.read(asked, into: $0) }
+                try hold(failures.count == asked.count, "an answer to each")
+                var offset = 0
+                for (place, number) in order.enumerated() {
+                    let length = asked[place].length
+                    defer { offset += length }
+                    guard number >= 0 else {
+                        try hold(failures[place] != nil, "\(place) is not there")
+                        continue
+                    }
+                    let alone = try? reader.read(ObjectKey(.data, asked[place].id))
+                    try hold((alone == nil) == (failures[place] != nil), "\(place): \(failures[place] as Any)")
+                    guard failures[place] == nil else { continue }
+                    try hold(Array(output[offset..<(offset + length)]) == chunks[number], "\(place) is wrong")
+                }
+                try hold(failures.prefix(200).contains { $0 == nil }, "all failed")
+            }
+            try Damage.flip(hit, bit: 8 * 500)
+            try Damage(path: fixture.path).removeIndex()
+        }
+    }
+
     @Test func oneIsCutOffBeforeAChunkIsDurable() throws {
         try TestRepository().open { repository in
             let chunk = [UInt8](repeating: 5, count: 400)

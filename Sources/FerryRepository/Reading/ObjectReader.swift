@@ -123,6 +123,13 @@ package final class ObjectReader: Sendable {
         return locations
     }
 
+    /// The raw bytes of the block in which something lies.
+    func raw(_ location: ObjectLocation) throws(FerryError) -> [UInt8] {
+        try self.state.withLock { state throws(FerryError) in
+            try self.raw(location, try self.pack(location.pack, &state), &state)
+        }
+    }
+
     /// Reads a whole block as it is stored, for sending it on; its objects are the receiver's to check.
     ///
     /// - Parameter location: of something in it.
@@ -140,6 +147,16 @@ package final class ObjectReader: Sendable {
     /// - Parameter id: of its node.
     /// - Returns: what reads them one after another.
     package func directory(_ id: ChunkID) -> DirectoryCursor { DirectoryCursor(self, id) }
+
+    /// Reads all nodes of a directory that has several.
+    ///
+    /// - Parameter id: of its node.
+    /// - Throws: `.integrity` if it is damaged, and as ``read(_:)``.
+    package func checkParts(of id: ChunkID) throws(FerryError) {
+        guard Branch.isBranch(try self.node(id)) else { return }
+        var cursor = DirectoryCursor(self, id)
+        while try cursor.next() != nil {}
+    }
 
     /// The entry of a name in a directory.
     ///

@@ -9,7 +9,12 @@ package final class Repositories: Sendable {
     /// Around how many bytes chunks gather in new ones.
     static let averageChunk = 128 << 10
 
-    private let open = Mutex<[Name: Repository]>([:])
+    /// A repository that is opened by who comes first; others wait for that, and for no other one.
+    private final class Slot: Sendable {
+        let state = Mutex<(repository: Repository?, isClosed: Bool)>((nil, false))
+    }
+
+    private let slots = Mutex<[Name: Slot]>([:])
 
     package init() {}
 
@@ -17,11 +22,19 @@ package final class Repositories: Sendable {
     ///
     /// - Throws: `.locked` if another process has it, and what else opening fails with.
     func repository(_ record: ShareRecord) throws(FerryError) -> Repository {
-        try self.open.withLock { open throws(FerryError) in
-            if let repository = open[record.name] { return repository }
+        let slot = self.slots.withLock { slots in
+            let slot = slots[record.name] ?? Slot()
+            slots[record.name] = slot
+            return slot
+        }
+        return try slot.state.withLock { state throws(FerryError) in
+            if let repository = state.repository { return repository }
+            guard !state.isClosed else {
+                throw FerryError(.notFound, "the repository \(record.name.text) is not served any more")
+            }
             do throws(FerryError) {
                 let repository = try Repository(path: record.path)
-                open[record.name] = repository
+                state.repository = repository
                 return repository
             } catch {
                 // Its place on this machine is none of the client's business.
@@ -36,14 +49,21 @@ package final class Repositories: Sendable {
     }
 
     /// Closes one that is no longer served.
-    func close(_ name: Name) { self.open.withLock { $0.removeValue(forKey: name) }?.close() }
+    func close(_ name: Name) { self.slots.withLock { $0.removeValue(forKey: name) }.map { Self.close($0) } }
 
     /// Closes all.
     package func closeAll() {
-        let all = self.open.withLock { open in
-            defer { open = [:] }
-            return open.values.map { $0 }
+        let all = self.slots.withLock { slots in
+            defer { slots = [:] }
+            return slots.values.map { $0 }
         }
-        for repository in all { repository.close() }
+        for slot in all { Self.close(slot) }
+    }
+
+    private static func close(_ slot: Slot) {
+        slot.state.withLock { state in
+            state.repository?.close()
+            state = (nil, true)
+        }
     }
 }

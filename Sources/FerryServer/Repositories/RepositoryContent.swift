@@ -30,12 +30,21 @@ final class RepositoryContent: SnapshotContent {
         return { () throws(FerryError) in try cursor.next() }
     }
 
+    func checkParts(of directory: ChunkID) throws(FerryError) { try self.reader.checkParts(of: directory) }
+
     func segments(of entry: Entry) throws(FerryError) -> NextSegment {
         var cursor = self.reader.segments(of: entry)
         return { () throws(FerryError) in try cursor.next() }
     }
 
     func read(_ chunk: ChunkID) throws(FerryError) -> [UInt8] { try self.reader.read(ObjectKey(.data, chunk)) }
+
+    func read(
+        _ chunks: [(id: ChunkID, length: Int)],
+        into output: UnsafeMutableRawBufferPointer
+    ) -> [FerryError?] {
+        unsafe self.reader.read(chunks, into: output)
+    }
 
     func entry(at path: [UInt8]) throws(FerryError) -> Entry {
         var entry = self.top

@@ -11,12 +11,26 @@ package protocol SnapshotContent: AnyObject {
 
     /// - Throws: `.integrity` if it is damaged.
     func entries(of directory: ChunkID) throws(FerryError) -> NextEntry
+    /// Finds out whether all of a directory can be read that has several nodes; the first is left to ``entries(of:)``.
+    ///
+    /// - Throws: `.integrity` if one is damaged.
+    func checkParts(of directory: ChunkID) throws(FerryError)
     /// - Throws: `.integrity` if it is damaged.
     func segments(of entry: Entry) throws(FerryError) -> NextSegment
     /// The bytes of a chunk, which hash to its id.
     ///
     /// - Throws: `.integrity` if they are damaged.
     func read(_ chunk: ChunkID) throws(FerryError) -> [UInt8]
+    /// Reads many chunks, what lies together only once, in the order in which it lies.
+    ///
+    /// - Parameters:
+    ///   - chunks: each with its length in bytes.
+    ///   - output: as long as all of them, which gets their bytes one behind another.
+    /// - Returns: of each why it could not be read; nil if its bytes hash to its id.
+    func read(
+        _ chunks: [(id: ChunkID, length: Int)],
+        into output: UnsafeMutableRawBufferPointer
+    ) -> [FerryError?]
     /// What is at a path from the snapshot's top.
     ///
     /// - Throws: `.notFound`, `.notADirectory`, `.integrity`.

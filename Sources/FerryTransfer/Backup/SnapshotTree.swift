@@ -157,7 +157,9 @@ package final class SnapshotTree: TreeSource {
             throw FerryError(.notADirectory, "\(Escaping.escape(path)) is not a directory")
         }
         let entries = try self.content.entries(of: node)
-        // Damage mostly shows at the first one, while the directory can still be told as one that cannot be read.
+        // Damage is to show while the directory can still be told as one that cannot be read: nothing in it is deleted then, and the
+        // rest of the tree is restored.
+        try self.content.checkParts(of: node)
         var first = try entries()
         let next = { () throws(FerryError) -> Entry? in
             guard let entry = first else { return try entries() }
@@ -219,7 +221,7 @@ package final class SnapshotTree: TreeSource {
     var isIdle: Bool { self.reader.isIdle }
     func read(isSlow: Bool) -> [Piece] { self.reader.next() }
     var number: Int { self.reader.number }
-    var longestSegment: Int { 1 << 20 }
+    var longestSegment: Int { SnapshotFiles.window }
     var digest: RecipeDigest { self.reader.digest }
     var size: UInt64 { self.reader.size }
 

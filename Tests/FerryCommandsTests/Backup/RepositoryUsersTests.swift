@@ -104,46 +104,4 @@ import Testing
             #expect(try await daemon.backUp().savedBytes > 0)
         }
     }
-
-    /// Verifying names the file, a restore leaves it out, and the next backup brings it back.
-    @Test func damageIsNamedAndTheNextBackupHealsIt() async throws {
-        try await TestDaemon.withRepository { daemon in
-            for name in ["bad", "good"] {
-                _ = try daemon.place("tree/\(name)")
-                try daemon.write(TestDaemon.noise(2 << 20, seed: name == "bad" ? 3 : 4), to: "tree/\(name)")
-            }
-            try await daemon.backUp("--compress", "off")
-            // The bytes of `bad` begin the only pack of data; one of them flips.
-            let packs = try FileManager.default.subpathsOfDirectory(atPath: daemon.repository + "/packs")
-            let pack = try #require(
-                packs.map { "\(daemon.repository)/packs/\($0)" }.first { path in
-                    let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
-                    return size ?? 0 > 4 << 20
-                }
-            )
-            let file = try #require(FileHandle(forUpdatingAtPath: pack))
-            try file.seek(toOffset: 1 << 20)
-            let byte = try #require(try file.read(upToCount: 1)?.first)
-            try file.seek(toOffset: 1 << 20)
-            try file.write(contentsOf: Data([byte ^ 4]))
-            try file.close()
-
-            let restore = try await daemon.ferry("restore", "nas:laptops@latest/\(daemon.inSnapshot)/tree", "half")
-            #expect(restore.status == 3 && restore.errors.contains("bad"), "\(restore.status) \(restore.errors)")
-            #expect(try daemon.names(in: daemon.here + "/half").filter { !$0.hasPrefix(".ferry-part.") } == ["good"])
-            let dump = try await daemon.ferry("dump", "nas:laptops@latest/\(daemon.inSnapshot)/tree/bad")
-            #expect(dump.status != 0)
-
-            let verify = try await daemon.ferryd("verify", "laptops", "--read-data")
-            #expect(verify.status == 7 && verify.text.contains("\(daemon.inSnapshot)/tree/bad"), "\(verify.text)")
-            #expect(!verify.text.contains("tree/good"))
-            let healing = try await daemon.backUp()
-            #expect(healing.wireBytes > 0 && healing.wireBytes < 2 << 20)
-            let clean = try await daemon.ferryd("verify", "laptops", "--json", "--read-data")
-            let isWhole = try clean.events().first?["touchedCount"] as? Int
-            #expect(isWhole == 0, "\(clean.text)")
-            try await daemon.restore(to: "back")
-            #expect(try TreeFixture.differences(daemon.here + "/tree", daemon.here + "/back") == "")
-        }
-    }
 }
