@@ -17,7 +17,8 @@ package struct FerryCommand: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             PushCommand.self, PullCommand.self, SyncCommand.self, VerifyCommand.self, BackupCommand.self,
-            SnapshotsCommand.self, RestoreCommand.self, DumpCommand.self, ListCommand.self, StatCommand.self,
+            SnapshotsCommand.self, FindCommand.self, DiffCommand.self, RestoreCommand.self, DumpCommand.self,
+            ListCommand.self, StatCommand.self,
             RemoveCommand.self, MakeDirectoryCommand.self, ServersCommand.self, LoginCommand.self,
             LogoutCommand.self,
         ]
@@ -31,6 +32,8 @@ package struct FerryCommand: AsyncParsableCommand {
           ferry sync ~/site nas:www/site --delete --dry-run
           ferry ls -l nas:inbox/2026
           ferry backup ~ /etc nas:laptops
+          ferry find nas:laptops sshd_config
+          ferry diff nas:laptops@yesterday nas:laptops@latest
           ferry restore nas:laptops@latest/etc/ssh ./out
         """
 

@@ -15,6 +15,8 @@ package enum Request: Sendable {
     case makeDirectory(WireMakeDirectory)
     case backup(WireBackup)
     case snapshots(WireSnapshots)
+    case find(WireFind)
+    case diff(WireDiff)
 }
 
 /// The daemon's side of one connection: what may arrive when. Pure; answers each frame with what to do.
@@ -165,6 +167,8 @@ package struct ServerStateMachine {
         case .makeDirectory(let make): .makeDirectory(make)
         case .backup(let backup): .backup(backup)
         case .snapshots(let snapshots): .snapshots(snapshots)
+        case .find(let find): .find(find)
+        case .diff(let diff): .diff(diff)
         default: nil
         }
     }

@@ -57,6 +57,8 @@ import Testing
                     try Shown.judge(Escaping.escape(problem.path), "the path of a problem")
                 }
             case .changes(let changes): for change in changes.changes { try trees.judge(change) }
+            case .findings(let findings): try Self.judge(findings)
+            case .differences(let differences): try Self.judge(differences)
             default: break
             }
         }
@@ -105,6 +107,54 @@ import Testing
         for line in text.full("nas:inbox").split(separator: "\n") {
             try Shown.judge(String(line), "a line about a file")
         }
+    }
+
+    /// Put together in every way, and kept as few at a time as there may be.
+    private static func judge(_ findings: WireFindings) throws {
+        let ways = [FoundVersions(.versions), FoundVersions(.versions, limit: 1), FoundVersions(.snapshots, limit: 1)]
+        for way in ways {
+            do {
+                try self.judge(findings.findings, way)
+            } catch let error as FerryError {
+                try hold(error.code == .tooLarge, "what was found is refused with \(error.code)")
+            }
+        }
+    }
+
+    private static func judge(_ findings: [WireFinding], _ way: FoundVersions) throws {
+        var versions = way
+        for finding in findings { try self.take(finding, &versions) }
+        try versions.finish(write: self.show)
+    }
+
+    private static func take(_ finding: WireFinding, _ versions: inout FoundVersions) throws {
+        switch finding.what {
+        case .searched(let searched): try versions.begin(searched, write: self.show)
+        case .found(let found): try versions.add(found, write: self.show)
+        case .gone(let path): versions.remove(path)
+        case .problem(let problem): try self.judge(problem.failure)
+        case nil: break
+        }
+    }
+
+    private static func show(_ version: FoundVersion) throws(FerryError) {
+        let text = FoundText(version)
+        do {
+            try Shown.judge(text.line, "a line about what was found")
+            try Shown.judge(text.json, "an event about what was found")
+        } catch { throw FerryError(.internalError, "\(error)") }
+    }
+
+    private static func judge(_ differences: WireDifferences) throws {
+        var totals = DifferenceTotals()
+        for difference in differences.differences {
+            let text = DifferenceText(difference)
+            totals.add(text)
+            for line in [text.line(isLong: true), text.line(isLong: false), text.json] {
+                try Shown.judge(line, "a line about a difference")
+            }
+        }
+        try Shown.judge(totals.text, "the sum of differences")
     }
 
     private static func judge(ids: Data) throws {

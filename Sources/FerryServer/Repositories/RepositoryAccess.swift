@@ -23,6 +23,8 @@ struct RepositoryLocation {
 /// A path in a snapshot.
 struct SnapshotLocation {
     let place: RepositoryLocation
+    /// The snapshot.
+    let stored: StoredSnapshot
     let content: RepositoryContent
     /// What is there.
     let entry: Entry
@@ -85,6 +87,7 @@ extension ShareAccess {
         let content = RepositoryContent(place.repository, found.snapshot)
         return SnapshotLocation(
             place: place,
+            stored: found,
             content: content,
             entry: try content.entry(at: beneath.bytes),
             path: beneath

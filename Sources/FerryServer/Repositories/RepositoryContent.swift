@@ -7,22 +7,26 @@ import FerryTransfer
 /// One snapshot, as what is sent of it is read.
 final class RepositoryContent: SnapshotContent {
     private let reader: ObjectReader
-    private let snapshot: Snapshot
+    /// The snapshot's top, of which nothing is kept but what lies in it.
+    private let top: Entry
 
     init(_ repository: Repository, _ snapshot: Snapshot) {
         self.reader = repository.reader()
-        self.snapshot = snapshot
-    }
-
-    /// The snapshot's top, of which nothing is kept but what lies in it.
-    var top: Entry {
-        Entry(
+        self.top = Entry(
             name: [],
             mode: 0o040755,
-            seconds: self.snapshot.seconds,
-            nanoseconds: self.snapshot.nanoseconds,
-            content: .directory(self.snapshot.root)
+            seconds: snapshot.seconds,
+            nanoseconds: snapshot.nanoseconds,
+            content: .directory(snapshot.root)
         )
+    }
+
+    /// - Parameters:
+    ///   - reader: shared with other snapshots that are read at the same time.
+    ///   - root: the node of the snapshot's top.
+    init(_ reader: ObjectReader, root: ChunkID) {
+        self.reader = reader
+        self.top = Entry(name: [], mode: 0o040755, seconds: 0, nanoseconds: 0, content: .directory(root))
     }
 
     func entries(of directory: ChunkID) throws(FerryError) -> NextEntry {
@@ -58,16 +62,5 @@ final class RepositoryContent: SnapshotContent {
             entry = next
         }
         return entry
-    }
-
-    /// An entry with the content of the thing of which it is a further name.
-    func resolved(_ entry: Entry) throws(FerryError) -> Entry {
-        guard case .furtherName(let first) = entry.content else { return entry }
-        var resolved = entry
-        resolved.content = try self.entry(at: first).content
-        if case .furtherName = resolved.content {
-            throw FerryError(.integrity, "\(Escaping.escape(first)) is no first name")
-        }
-        return resolved
     }
 }

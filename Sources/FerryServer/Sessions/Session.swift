@@ -297,7 +297,7 @@ package final class Session: FrameReceiver {
         let begun = NIODeadline.now()
         let name = request.name
         let budget = self.services.budget
-        let reservation = name.isTransfer ? budget.reservation(self.transferMemory(request)) : nil
+        let reservation = name.takesMemory ? budget.reservation(self.transferMemory(request)) : nil
         let runner = OperationRunner(
             operation: request.operation(access: access, peerLimits: self.state.withLock { $0.peerLimits }),
             connection: self.connection,

@@ -10,6 +10,8 @@ struct RequestName: Sendable {
     let path: String
     /// Whether it moves data.
     let isTransfer: Bool
+    /// Whether it needs as much memory as a transfer.
+    let takesMemory: Bool
 }
 
 extension Request {
@@ -26,6 +28,8 @@ extension Request {
         case .makeDirectory(let make): SimpleOperation.makeDirectory(make, access)
         case .backup(let backup): BackupOperation(request: backup, access: access)
         case .snapshots(let snapshots): SnapshotsOperation(request: snapshots, access: access)
+        case .find(let find): FindOperation(request: find, access: access)
+        case .diff(let diff): DiffOperation(request: diff, access: access)
         }
     }
 
@@ -41,12 +45,19 @@ extension Request {
         case .makeDirectory(let make): RequestName("mkdir", make.path)
         case .backup(let backup): RequestName("backup", backup.repository, isTransfer: true)
         case .snapshots(let snapshots): RequestName("snapshots", snapshots.repository)
+        case .find(let find): RequestName("find", find.path, takesMemory: true)
+        case .diff(let diff): RequestName("diff", diff.new, takesMemory: true)
         }
     }
 }
 
 extension RequestName {
-    fileprivate init(_ verb: String, _ path: Data, isTransfer: Bool = false) {
-        self.init(verb: verb, path: Escaping.escape(path.prefix(4096)), isTransfer: isTransfer)
+    fileprivate init(_ verb: String, _ path: Data, isTransfer: Bool = false, takesMemory: Bool = false) {
+        self.init(
+            verb: verb,
+            path: Escaping.escape(path.prefix(4096)),
+            isTransfer: isTransfer,
+            takesMemory: isTransfer || takesMemory
+        )
     }
 }

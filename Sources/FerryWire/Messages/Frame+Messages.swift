@@ -222,6 +222,18 @@ extension Frame {
         Frame(.snapshotList(.with { $0.snapshots = snapshots }))
     }
 
+    package static func find(_ request: WireFind) -> Frame { Frame(.find(request)) }
+
+    package static func findings(_ findings: [WireFinding]) -> Frame {
+        Frame(.findings(.with { $0.findings = findings }))
+    }
+
+    package static func diff(_ request: WireDiff) -> Frame { Frame(.diff(request)) }
+
+    package static func differences(_ differences: [WireDifference]) -> Frame {
+        Frame(.differences(.with { $0.differences = differences }))
+    }
+
     package static func changes(_ changes: [WireChange]) -> Frame { Frame(.changes(.with { $0.changes = changes })) }
 
     /// - Parameters:

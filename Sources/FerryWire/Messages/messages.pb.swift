@@ -317,6 +317,38 @@ package nonisolated struct WireHeader: Sendable {
     set {body = .snapshotList(newValue)}
   }
 
+  package var find: WireFind {
+    get {
+      if case .find(let v)? = body {return v}
+      return WireFind()
+    }
+    set {body = .find(newValue)}
+  }
+
+  package var findings: WireFindings {
+    get {
+      if case .findings(let v)? = body {return v}
+      return WireFindings()
+    }
+    set {body = .findings(newValue)}
+  }
+
+  package var diff: WireDiff {
+    get {
+      if case .diff(let v)? = body {return v}
+      return WireDiff()
+    }
+    set {body = .diff(newValue)}
+  }
+
+  package var differences: WireDifferences {
+    get {
+      if case .differences(let v)? = body {return v}
+      return WireDifferences()
+    }
+    set {body = .differences(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Body: Equatable, Sendable {
@@ -356,6 +388,10 @@ package nonisolated struct WireHeader: Sendable {
     case commit(WireCommit)
     case snapshots(WireSnapshots)
     case snapshotList(WireSnapshotList)
+    case find(WireFind)
+    case findings(WireFindings)
+    case diff(WireDiff)
+    case differences(WireDifferences)
 
   }
 
@@ -1573,6 +1609,294 @@ package nonisolated struct WireSnapshotEntry: Sendable {
   package init() {}
 }
 
+/// Find what has one of these names in snapshots. Several Findings answer; Finished follows.
+package nonisolated struct WireFind: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// a repository, all snapshots of which are looked through, or a directory in one of them
+  package var path: Data = Data()
+
+  /// Docs/filters.md says what they mean
+  package var patterns: [Data] = []
+
+  package var ignoreCase: Bool = false
+
+  /// the sum of: 1 files, 2 directories, 4 symbolic links, 8 all else; 0 for all
+  package var kinds: UInt32 = 0
+
+  /// where one of these four is set only files are found
+  package var minSize: UInt64 {
+    get {_minSize ?? 0}
+    set {_minSize = newValue}
+  }
+  /// Returns true if `minSize` has been explicitly set.
+  package var hasMinSize: Bool {self._minSize != nil}
+  /// Clears the value of `minSize`. Subsequent reads from it will return its default value.
+  package mutating func clearMinSize() {self._minSize = nil}
+
+  package var maxSize: UInt64 {
+    get {_maxSize ?? 0}
+    set {_maxSize = newValue}
+  }
+  /// Returns true if `maxSize` has been explicitly set.
+  package var hasMaxSize: Bool {self._maxSize != nil}
+  /// Clears the value of `maxSize`. Subsequent reads from it will return its default value.
+  package mutating func clearMaxSize() {self._maxSize = nil}
+
+  package var newerThan: Int64 {
+    get {_newerThan ?? 0}
+    set {_newerThan = newValue}
+  }
+  /// Returns true if `newerThan` has been explicitly set.
+  package var hasNewerThan: Bool {self._newerThan != nil}
+  /// Clears the value of `newerThan`. Subsequent reads from it will return its default value.
+  package mutating func clearNewerThan() {self._newerThan = nil}
+
+  package var olderThan: Int64 {
+    get {_olderThan ?? 0}
+    set {_olderThan = newValue}
+  }
+  /// Returns true if `olderThan` has been explicitly set.
+  package var hasOlderThan: Bool {self._olderThan != nil}
+  /// Clears the value of `olderThan`. Subsequent reads from it will return its default value.
+  package mutating func clearOlderThan() {self._olderThan = nil}
+
+  /// only snapshots of which the note says so; empty for any
+  package var host: Data = Data()
+
+  /// and that it was asked for this path
+  package var backedUp: Data = Data()
+
+  package var tag: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _minSize: UInt64? = nil
+  fileprivate var _maxSize: UInt64? = nil
+  fileprivate var _newerThan: Int64? = nil
+  fileprivate var _olderThan: Int64? = nil
+}
+
+package nonisolated struct WireFindings: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var findings: [WireFinding] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireFinding: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var what: WireFinding.OneOf_What? = nil
+
+  package var searched: WireSearched {
+    get {
+      if case .searched(let v)? = what {return v}
+      return WireSearched()
+    }
+    set {what = .searched(newValue)}
+  }
+
+  package var found: WireFound {
+    get {
+      if case .found(let v)? = what {return v}
+      return WireFound()
+    }
+    set {what = .found(newValue)}
+  }
+
+  /// what was found at this path is not in this snapshot
+  package var gone: Data {
+    get {
+      if case .gone(let v)? = what {return v}
+      return Data()
+    }
+    set {what = .gone(newValue)}
+  }
+
+  /// what could not be looked through
+  package var problem: WireProblem {
+    get {
+      if case .problem(let v)? = what {return v}
+      return WireProblem()
+    }
+    set {what = .problem(newValue)}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_What: Equatable, Sendable {
+    case searched(WireSearched)
+    case found(WireFound)
+    /// what was found at this path is not in this snapshot
+    case gone(Data)
+    /// what could not be looked through
+    case problem(WireProblem)
+
+  }
+
+  package init() {}
+}
+
+/// The next snapshot; what follows is of it. What was found in the one before is in this one as well, but for what is told.
+package nonisolated struct WireSearched: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var id: Data = Data()
+
+  /// as of SnapshotEntry
+  package var seconds: Int64 = 0
+
+  package var owner: String = String()
+
+  package var host: Data = Data()
+
+  /// of a series: what was found before counts for nothing
+  package var first: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireFound: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// from the snapshot's top
+  package var path: Data = Data()
+
+  /// without its name
+  package var entry: WireEntry {
+    get {_entry ?? WireEntry()}
+    set {_entry = newValue}
+  }
+  /// Returns true if `entry` has been explicitly set.
+  package var hasEntry: Bool {self._entry != nil}
+  /// Clears the value of `entry`. Subsequent reads from it will return its default value.
+  package mutating func clearEntry() {self._entry = nil}
+
+  /// 32 bytes: the same for what has the same content and time of modification
+  package var version: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _entry: WireEntry? = nil
+}
+
+/// Compare two places in snapshots of one repository. Several Differences answer; Finished follows.
+package nonisolated struct WireDiff: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var old: Data = Data()
+
+  package var new: Data = Data()
+
+  /// mode, owner, time and attributes do not count
+  package var contentOnly: Bool = false
+
+  /// of a directory that is on one side only, what is in it is counted, not told
+  package var collapse: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireDifferences: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var differences: [WireDifference] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireDifference: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// from the two places; empty for these themselves
+  package var path: Data {
+    get {_storage._path}
+    set {_uniqueStorage()._path = newValue}
+  }
+
+  /// without its name; absent if there is none
+  package var old: WireEntry {
+    get {_storage._old ?? WireEntry()}
+    set {_uniqueStorage()._old = newValue}
+  }
+  /// Returns true if `old` has been explicitly set.
+  package var hasOld: Bool {_storage._old != nil}
+  /// Clears the value of `old`. Subsequent reads from it will return its default value.
+  package mutating func clearOld() {_uniqueStorage()._old = nil}
+
+  package var new: WireEntry {
+    get {_storage._new ?? WireEntry()}
+    set {_uniqueStorage()._new = newValue}
+  }
+  /// Returns true if `new` has been explicitly set.
+  package var hasNew: Bool {_storage._new != nil}
+  /// Clears the value of `new`. Subsequent reads from it will return its default value.
+  package mutating func clearNew() {_uniqueStorage()._new = nil}
+
+  /// as of Change
+  package var reasons: UInt32 {
+    get {_storage._reasons}
+    set {_uniqueStorage()._reasons = newValue}
+  }
+
+  /// with `collapse`: in a directory
+  package var files: UInt64 {
+    get {_storage._files}
+    set {_uniqueStorage()._files = newValue}
+  }
+
+  package var bytes: UInt64 {
+    get {_storage._bytes}
+    set {_uniqueStorage()._bytes = newValue}
+  }
+
+  /// it could not be compared
+  package var failure: WireFailure {
+    get {_storage._failure ?? WireFailure()}
+    set {_uniqueStorage()._failure = newValue}
+  }
+  /// Returns true if `failure` has been explicitly set.
+  package var hasFailure: Bool {_storage._failure != nil}
+  /// Clears the value of `failure`. Subsequent reads from it will return its default value.
+  package mutating func clearFailure() {_uniqueStorage()._failure = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "ferry.v1"
@@ -1583,7 +1907,7 @@ nonisolated extension WireCompression: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Header"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}welcome\0\u{1}failure\0\u{3}keep_alive\0\u{2}\u{4}push\0\u{1}pull\0\u{1}list\0\u{1}stat\0\u{1}remove\0\u{3}make_directory\0\u{3}push_tree\0\u{3}pull_tree\0\u{1}ready\0\u{1}entries\0\u{1}finished\0\u{2}\u{6}names\0\u{1}wants\0\u{1}block\0\u{1}credit\0\u{1}end\0\u{1}items\0\u{1}needs\0\u{1}problems\0\u{1}changes\0\u{1}join\0\u{1}backup\0\u{1}commit\0\u{1}snapshots\0\u{3}snapshot_list\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}welcome\0\u{1}failure\0\u{3}keep_alive\0\u{2}\u{4}push\0\u{1}pull\0\u{1}list\0\u{1}stat\0\u{1}remove\0\u{3}make_directory\0\u{3}push_tree\0\u{3}pull_tree\0\u{1}ready\0\u{1}entries\0\u{1}finished\0\u{2}\u{6}names\0\u{1}wants\0\u{1}block\0\u{1}credit\0\u{1}end\0\u{1}items\0\u{1}needs\0\u{1}problems\0\u{1}changes\0\u{1}join\0\u{1}backup\0\u{1}commit\0\u{1}snapshots\0\u{3}snapshot_list\0\u{2}\u{3}find\0\u{1}findings\0\u{1}diff\0\u{1}differences\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1968,6 +2292,58 @@ nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageI
           self.body = .snapshotList(v)
         }
       }()
+      case 40: try {
+        var v: WireFind?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .find(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .find(v)
+        }
+      }()
+      case 41: try {
+        var v: WireFindings?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .findings(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .findings(v)
+        }
+      }()
+      case 42: try {
+        var v: WireDiff?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .diff(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .diff(v)
+        }
+      }()
+      case 43: try {
+        var v: WireDifferences?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .differences(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .differences(v)
+        }
+      }()
       default: break
       }
     }
@@ -2094,6 +2470,22 @@ nonisolated extension WireHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     case .snapshotList?: try {
       guard case .snapshotList(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 37)
+    }()
+    case .find?: try {
+      guard case .find(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 40)
+    }()
+    case .findings?: try {
+      guard case .findings(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 41)
+    }()
+    case .diff?: try {
+      guard case .diff(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 42)
+    }()
+    case .differences?: try {
+      guard case .differences(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 43)
     }()
     case nil: break
     }
@@ -4070,6 +4462,497 @@ nonisolated extension WireSnapshotEntry: SwiftProtobuf.Message, SwiftProtobuf._M
     if lhs.nanoseconds != rhs.nanoseconds {return false}
     if lhs.owner != rhs.owner {return false}
     if lhs.note != rhs.note {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireFind: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Find"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}patterns\0\u{3}ignore_case\0\u{1}kinds\0\u{3}min_size\0\u{3}max_size\0\u{3}newer_than\0\u{3}older_than\0\u{1}host\0\u{3}backed_up\0\u{1}tag\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.path) }()
+      case 2: try { try decoder.decodeRepeatedBytesField(value: &self.patterns) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.ignoreCase) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.kinds) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self._minSize) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self._maxSize) }()
+      case 7: try { try decoder.decodeSingularSInt64Field(value: &self._newerThan) }()
+      case 8: try { try decoder.decodeSingularSInt64Field(value: &self._olderThan) }()
+      case 9: try { try decoder.decodeSingularBytesField(value: &self.host) }()
+      case 10: try { try decoder.decodeSingularBytesField(value: &self.backedUp) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self.tag) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.path.isEmpty {
+      try visitor.visitSingularBytesField(value: self.path, fieldNumber: 1)
+    }
+    if !self.patterns.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.patterns, fieldNumber: 2)
+    }
+    if self.ignoreCase != false {
+      try visitor.visitSingularBoolField(value: self.ignoreCase, fieldNumber: 3)
+    }
+    if self.kinds != 0 {
+      try visitor.visitSingularUInt32Field(value: self.kinds, fieldNumber: 4)
+    }
+    try { if let v = self._minSize {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 5)
+    } }()
+    try { if let v = self._maxSize {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._newerThan {
+      try visitor.visitSingularSInt64Field(value: v, fieldNumber: 7)
+    } }()
+    try { if let v = self._olderThan {
+      try visitor.visitSingularSInt64Field(value: v, fieldNumber: 8)
+    } }()
+    if !self.host.isEmpty {
+      try visitor.visitSingularBytesField(value: self.host, fieldNumber: 9)
+    }
+    if !self.backedUp.isEmpty {
+      try visitor.visitSingularBytesField(value: self.backedUp, fieldNumber: 10)
+    }
+    if !self.tag.isEmpty {
+      try visitor.visitSingularStringField(value: self.tag, fieldNumber: 11)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireFind, rhs: WireFind) -> Bool {
+    if lhs.path != rhs.path {return false}
+    if lhs.patterns != rhs.patterns {return false}
+    if lhs.ignoreCase != rhs.ignoreCase {return false}
+    if lhs.kinds != rhs.kinds {return false}
+    if lhs._minSize != rhs._minSize {return false}
+    if lhs._maxSize != rhs._maxSize {return false}
+    if lhs._newerThan != rhs._newerThan {return false}
+    if lhs._olderThan != rhs._olderThan {return false}
+    if lhs.host != rhs.host {return false}
+    if lhs.backedUp != rhs.backedUp {return false}
+    if lhs.tag != rhs.tag {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireFindings: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Findings"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}findings\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.findings) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.findings.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.findings, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireFindings, rhs: WireFindings) -> Bool {
+    if lhs.findings != rhs.findings {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireFinding: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Finding"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}searched\0\u{1}found\0\u{1}gone\0\u{1}problem\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: WireSearched?
+        var hadOneofValue = false
+        if let current = self.what {
+          hadOneofValue = true
+          if case .searched(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.what = .searched(v)
+        }
+      }()
+      case 2: try {
+        var v: WireFound?
+        var hadOneofValue = false
+        if let current = self.what {
+          hadOneofValue = true
+          if case .found(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.what = .found(v)
+        }
+      }()
+      case 3: try {
+        var v: Data?
+        try decoder.decodeSingularBytesField(value: &v)
+        if let v = v {
+          if self.what != nil {try decoder.handleConflictingOneOf()}
+          self.what = .gone(v)
+        }
+      }()
+      case 4: try {
+        var v: WireProblem?
+        var hadOneofValue = false
+        if let current = self.what {
+          hadOneofValue = true
+          if case .problem(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.what = .problem(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.what {
+    case .searched?: try {
+      guard case .searched(let v)? = self.what else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    }()
+    case .found?: try {
+      guard case .found(let v)? = self.what else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    }()
+    case .gone?: try {
+      guard case .gone(let v)? = self.what else { preconditionFailure() }
+      try visitor.visitSingularBytesField(value: v, fieldNumber: 3)
+    }()
+    case .problem?: try {
+      guard case .problem(let v)? = self.what else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireFinding, rhs: WireFinding) -> Bool {
+    if lhs.what != rhs.what {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireSearched: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Searched"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}seconds\0\u{1}owner\0\u{1}host\0\u{1}first\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.id) }()
+      case 2: try { try decoder.decodeSingularSInt64Field(value: &self.seconds) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.owner) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.host) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.first) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.id.isEmpty {
+      try visitor.visitSingularBytesField(value: self.id, fieldNumber: 1)
+    }
+    if self.seconds != 0 {
+      try visitor.visitSingularSInt64Field(value: self.seconds, fieldNumber: 2)
+    }
+    if !self.owner.isEmpty {
+      try visitor.visitSingularStringField(value: self.owner, fieldNumber: 3)
+    }
+    if !self.host.isEmpty {
+      try visitor.visitSingularBytesField(value: self.host, fieldNumber: 4)
+    }
+    if self.first != false {
+      try visitor.visitSingularBoolField(value: self.first, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireSearched, rhs: WireSearched) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.seconds != rhs.seconds {return false}
+    if lhs.owner != rhs.owner {return false}
+    if lhs.host != rhs.host {return false}
+    if lhs.first != rhs.first {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireFound: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Found"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}entry\0\u{1}version\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.path) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._entry) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.version) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.path.isEmpty {
+      try visitor.visitSingularBytesField(value: self.path, fieldNumber: 1)
+    }
+    try { if let v = self._entry {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if !self.version.isEmpty {
+      try visitor.visitSingularBytesField(value: self.version, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireFound, rhs: WireFound) -> Bool {
+    if lhs.path != rhs.path {return false}
+    if lhs._entry != rhs._entry {return false}
+    if lhs.version != rhs.version {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireDiff: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Diff"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}old\0\u{1}new\0\u{3}content_only\0\u{1}collapse\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.old) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.new) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.contentOnly) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.collapse) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.old.isEmpty {
+      try visitor.visitSingularBytesField(value: self.old, fieldNumber: 1)
+    }
+    if !self.new.isEmpty {
+      try visitor.visitSingularBytesField(value: self.new, fieldNumber: 2)
+    }
+    if self.contentOnly != false {
+      try visitor.visitSingularBoolField(value: self.contentOnly, fieldNumber: 3)
+    }
+    if self.collapse != false {
+      try visitor.visitSingularBoolField(value: self.collapse, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireDiff, rhs: WireDiff) -> Bool {
+    if lhs.old != rhs.old {return false}
+    if lhs.new != rhs.new {return false}
+    if lhs.contentOnly != rhs.contentOnly {return false}
+    if lhs.collapse != rhs.collapse {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireDifferences: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Differences"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}differences\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.differences) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.differences.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.differences, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireDifferences, rhs: WireDifferences) -> Bool {
+    if lhs.differences != rhs.differences {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireDifference: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Difference"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}old\0\u{1}new\0\u{1}reasons\0\u{1}files\0\u{1}bytes\0\u{1}failure\0")
+
+  fileprivate class _StorageClass {
+    var _path: Data = Data()
+    var _old: WireEntry? = nil
+    var _new: WireEntry? = nil
+    var _reasons: UInt32 = 0
+    var _files: UInt64 = 0
+    var _bytes: UInt64 = 0
+    var _failure: WireFailure? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _path = source._path
+      _old = source._old
+      _new = source._new
+      _reasons = source._reasons
+      _files = source._files
+      _bytes = source._bytes
+      _failure = source._failure
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularBytesField(value: &_storage._path) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._old) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._new) }()
+        case 4: try { try decoder.decodeSingularUInt32Field(value: &_storage._reasons) }()
+        case 5: try { try decoder.decodeSingularUInt64Field(value: &_storage._files) }()
+        case 6: try { try decoder.decodeSingularUInt64Field(value: &_storage._bytes) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._failure) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._path.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._path, fieldNumber: 1)
+      }
+      try { if let v = _storage._old {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      try { if let v = _storage._new {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      if _storage._reasons != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._reasons, fieldNumber: 4)
+      }
+      if _storage._files != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._files, fieldNumber: 5)
+      }
+      if _storage._bytes != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._bytes, fieldNumber: 6)
+      }
+      try { if let v = _storage._failure {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireDifference, rhs: WireDifference) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._path != rhs_storage._path {return false}
+        if _storage._old != rhs_storage._old {return false}
+        if _storage._new != rhs_storage._new {return false}
+        if _storage._reasons != rhs_storage._reasons {return false}
+        if _storage._files != rhs_storage._files {return false}
+        if _storage._bytes != rhs_storage._bytes {return false}
+        if _storage._failure != rhs_storage._failure {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

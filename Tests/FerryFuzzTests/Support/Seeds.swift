@@ -11,7 +11,9 @@ enum Seeds {
     typealias Seed = (name: String, frames: [Frame])
 
     /// Header alone, in `Corpus/message`.
-    static let messages: [Seed] = [
+    static let messages: [Seed] = Self.ownMessages + SearchSeeds.messages
+
+    private static let ownMessages: [Seed] = [
         ("welcome-features", [.welcome(features: ["join", "x"], limits: FrameLimits(), session: "s", agent: "a")]),
         (
             "push-every-field",
@@ -115,7 +117,9 @@ enum Seeds {
     ])
 
     /// Whole frames, in `Corpus/frame`.
-    static let frames: [Seed] = [
+    static let frames: [Seed] = Self.ownFrames + SearchSeeds.frames
+
+    private static let ownFrames: [Seed] = [
         ("stat", [.stat(path: Data("inbox/a.txt".utf8))]), ("remove", [.remove(path: Data("inbox/a.txt".utf8))]),
         ("make-directory", [.makeDirectory(path: Data("inbox/d".utf8), makeParents: true)]),
         ("push-tree", [Self.pushTree]),

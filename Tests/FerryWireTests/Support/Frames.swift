@@ -98,7 +98,49 @@ enum Frames {
                 }
             ])
         ),
+        (
+            "find",
+            .find(
+                make(WireFind()) {
+                    ($0.path, $0.patterns, $0.kinds) = (Data("laptops".utf8), [Data("*.txt".utf8)], 1)
+                }
+            )
+        ),
+        (
+            "findings",
+            .findings([
+                make(WireFinding()) {
+                    $0.searched.id = Self.snapshot
+                    ($0.searched.seconds, $0.searched.owner) = (1_767_225_600, "carol")
+                    ($0.searched.host, $0.searched.first) = (Data("h".utf8), true)
+                },
+                make(WireFinding()) {
+                    ($0.found.path, $0.found.entry) = (Data("a.txt".utf8), Self.entry(0o644))
+                    $0.found.version = Frames.data("5df02746fa0942dcd6b379462b513cc1136b7ca6128b63a12575e5eb95ab65db")
+                },
+            ])
+        ),
+        (
+            "diff",
+            .diff(make(WireDiff()) { ($0.old, $0.new) = (Data("laptops@16a0eeb0".utf8), Data("laptops@latest".utf8)) })
+        ),
+        (
+            "differences",
+            .differences([
+                make(WireDifference()) {
+                    ($0.path, $0.reasons) = (Data("a.txt".utf8), 8)
+                    ($0.old, $0.new) = (Self.entry(0o644), Self.entry(0o600))
+                }
+            ])
+        ),
     ]
+
+    private static func entry(_ mode: UInt32) -> WireEntry {
+        make(WireEntry()) {
+            ($0.kind, $0.size) = (.file, 6)
+            ($0.metadata.mode, $0.metadata.modifiedSeconds) = (mode, 1_767_225_600)
+        }
+    }
 
     private static let node = Frames.data("d0ae5358a7ced41a6c45bb53157a6e5644335601cedadc6484c1a8363915a5a5")
     private static let namesDigest = Frames.data("ee251bb8371cad55a0b494a125129d081b7c4dc0cd43415a7f1549a542634796")

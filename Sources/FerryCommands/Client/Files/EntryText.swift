@@ -11,9 +11,11 @@ package struct EntryText {
 
     /// The name alone; a directory's ends with a slash.
     package var short: String {
-        let isDirectory = self.entry.kind == .directory || self.entry.kind == .share
-        return Escaping.escape(self.entry.name) + (isDirectory ? "/" : "")
+        Escaping.escape(self.entry.name) + self.mark
     }
+
+    /// What stands behind a directory's name.
+    var mark: String { self.entry.kind == .directory || self.entry.kind == .share ? "/" : "" }
 
     /// `-rw-r--r--     12345678  2026-11-25T08:37:32Z  name`, as `ls -l` begins and ends.
     package var long: String {
@@ -63,7 +65,7 @@ package struct EntryText {
         private enum CodingKeys: String, CodingKey { case event, name, path, kind, size, mode, modified }
     }
 
-    private var kind: String {
+    var kind: String {
         switch self.entry.kind {
         case .file: "file"
         case .directory: "directory"
@@ -73,7 +75,7 @@ package struct EntryText {
         }
     }
 
-    private var mode: String {
+    var mode: String {
         let digits = String(self.entry.metadata.mode & 0o7777, radix: 8)
         return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
     }
@@ -92,8 +94,13 @@ package struct EntryText {
     }
 
     /// UTC, so that listings of machines in different places compare.
-    private var modified: String {
-        let seconds = self.entry.metadata.modifiedSeconds
+    var modified: String { Self.time(self.entry.metadata.modifiedSeconds) }
+
+    /// A time that a daemon tells.
+    ///
+    /// - Parameter seconds: since 1970.
+    /// - Returns: in UTC.
+    static func time(_ seconds: Int64) -> String {
         // Years 0–9999; a daemon may say anything.
         guard (-62_167_219_200..<253_402_300_800).contains(seconds) else { return "-" }
         return Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)

@@ -8,8 +8,10 @@ package enum ChangeText {
         (.owner, "owner"), (.attributes, "attributes"),
     ]
 
-    static func reasons(_ change: TreeChange) -> [String] {
-        self.names.filter { change.reasons.contains($0.0) }.map(\.1)
+    static func reasons(_ change: TreeChange) -> [String] { self.reasons(change.reasons) }
+
+    static func reasons(_ reasons: TreeChange.Reasons) -> [String] {
+        self.names.filter { reasons.contains($0.0) }.map(\.1)
     }
 
     /// - Parameters:

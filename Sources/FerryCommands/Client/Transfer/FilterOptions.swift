@@ -138,7 +138,7 @@ struct FilterOptions: ParsableArguments {
         try Directories.readFile(RawArguments.bytes(path), limit: limit)
     }
 
-    private static func size(_ text: String) throws(FerryError) -> Int64 {
+    static func size(_ text: String) throws(FerryError) -> Int64 {
         let isShort = text.last.map { "KMGT".contains($0) } ?? false
         guard let size = Quantities.size(isShort ? text + "iB" : text) else {
             throw FerryError(
