@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// A bit flips in a repository that the daemon serves.
-@Suite struct DamagedRepositoryTests {
+@Suite struct HealingTests {
     /// Flips a bit of the first pack that is longer than some bytes.
     private static func flip(_ daemon: TestDaemon, longerThan length: Int, at place: UInt64) throws {
         let packs = try FileManager.default.subpathsOfDirectory(atPath: daemon.repository + "/packs")
