@@ -101,6 +101,7 @@ import Testing
             let all = CrashStore(configuration: Self.configuration.encoded)
             var ignored = Acknowledged()
             let whole = try self.run(all, &ignored)
+            #expect(Set(all.steps).isSuperset(of: [.configuration, .begin, .append, .sync, .rename, .syncDirectory]))
             var fewest = Int.max
             for number in all.steps.indices {
                 try Damage(path: self.directory.path).removeIndex()

@@ -102,6 +102,28 @@ import Testing
         }
     }
 
+    /// What one client sent and is not durable yet, another must send as well; whose connection is cut is of no matter.
+    @Test(arguments: [true, false]) func twoWithTheSameNewChunk(_ isFirstCut: Bool) async throws {
+        try await Self.besieged { besieged in
+            let (first, second) = (try await besieged.logIn(), try await besieged.logIn())
+            for peer in [first, second] { try await peer.beginBackup() }
+            #expect(try await first.name(Self.hello))
+            try await first.send(Self.hello.block())
+            // Names behind a block are answered behind it.
+            #expect(try await first.name(Self.top))
+            #expect(try await second.name(Self.hello), "what is not durable was told to be there")
+            try await second.send(Self.hello.block())
+            #expect(try await second.name(Self.top))
+            let (cut, kept) = isFirstCut ? (first, second) : (second, first)
+            await cut.close()
+            try await kept.send(Self.top.block(), [Self.hello, Self.top].commit(root: Self.top.id))
+            try await kept.finished()
+            await kept.close()
+            #expect(try await besieged.daemon.ferry("dump", "nas:laptops@latest/a").text == "hello")
+            try await Self.expectToServe(besieged, snapshots: 1)
+        }
+    }
+
     @Test func blocksThatAreNotWhatTheySay() async throws {
         try await Self.besieged { besieged in
             try await Self.expectEnd(.integrity, besieged, "another content") { peer in

@@ -60,6 +60,39 @@ import Testing
         }
     }
 
+    /// The second one serves what else it has, and the repository once the first one has let go of it.
+    @Test func ofTwoDaemonsOneHasTheRepository() async throws {
+        try await TestDaemon.withRepository { first in
+            try first.put("tree/a", "1")
+            try await first.backUp()
+            try await TestDaemon.with { second in
+                let path = ["--path", first.repository]
+                let state = ["--state", second.directory + "/state"]
+                let made = try await second.run("ferryd", ["repository", "create", "laptops"] + path + state)
+                #expect(made.status == 0, "\(made.errors)")
+                #expect(try await second.ferryd("grant", "alice", "laptops=read,write").status == 0)
+                try second.put("tree/b", "2")
+                for command in [["backup", "tree", "nas:laptops"], ["snapshots", "nas:laptops"]] {
+                    let outcome = try await second.run("ferry", command)
+                    #expect(outcome.status == 6 && outcome.errors.contains("cannot be opened"), "\(outcome.errors)")
+                }
+                let verify = try await second.ferryd("verify", "laptops")
+                #expect(verify.status == 1 && verify.errors.contains("in use"), "\(verify.status) \(verify.errors)")
+                #expect(try await second.ferry("push", "tree/b", "nas:inbox/").status == 0)
+                // The first one has not noticed.
+                try first.put("tree/c", "3")
+                try await first.backUp()
+                #expect(try await first.ferryd("repository", "remove", "laptops").status == 0)
+                try await second.backUp()
+                #expect(try await second.snapshots().count == 3)
+                try await second.restore(to: "back")
+                #expect(try TreeFixture.differences(second.here + "/tree", second.here + "/back") == "")
+                let whole = try await second.ferryd("verify", "laptops", "--read-data")
+                #expect(whole.status == 0, "\(whole.text)\(whole.errors)")
+            }
+        }
+    }
+
     /// What a second process is told that wants the repository.
     @Test func aRepositoryHasOneDaemon() async throws {
         try await TestDaemon.withRepository { daemon in

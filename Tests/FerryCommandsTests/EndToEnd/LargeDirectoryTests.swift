@@ -9,19 +9,9 @@ import Testing
     /// MiB; names of so many things and what is to be remembered of each would take more.
     private static let memory = 96
 
-    /// Runs `ferry` and says how many MiB it had at most.
-    private static let measured = """
-        python3 -c 'import resource, subprocess, sys
-        status = subprocess.call(["ferry"] + sys.argv[1:])
-        print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
-        sys.exit(status)'
-        """
-
-    private func run(_ command: String, _ daemon: TestDaemon) async throws {
-        let outcome = try await daemon.shell(Self.measured + " " + command)
-        #expect(outcome.status == 0, "\(outcome.errors)")
-        let most = try #require(outcome.text.split(separator: "\n").last.flatMap { Int($0) }, "\(outcome.text)")
-        #expect(most < Self.memory, "\(command): \(most) MiB")
+    private func run(_ arguments: String..., on daemon: TestDaemon) async throws {
+        let most = try await PeakMemory.ofFerry(arguments, daemon)
+        #expect(most < Self.memory, "\(arguments): \(most) MiB")
     }
 
     @Test func veryManyNamesArriveInLittleMemory() async throws {
@@ -37,16 +27,15 @@ import Testing
                     try #require(link("\(here)/\(first)", "\(here)/\(number)") == 0)
                 }
             }
-            try await self.run("push -r tree nas:inbox/copy", daemon)
+            try await self.run("push", "-r", "tree", "nas:inbox/copy", on: daemon)
             #expect(try TreeFixture.differences(here, daemon.share + "/copy") == "")
             let before = TreeFixture.fingerprint(daemon.share + "/copy")
-            try await self.run("sync --delete tree nas:inbox/copy", daemon)
+            try await self.run("sync", "--delete", "tree", "nas:inbox/copy", on: daemon)
             #expect(TreeFixture.fingerprint(daemon.share + "/copy") == before)
-            try await self.run("pull -r nas:inbox/copy back", daemon)
+            try await self.run("pull", "-r", "nas:inbox/copy", "back", on: daemon)
             #expect(try TreeFixture.differences(here, daemon.here + "/back") == "")
-            let status = try String(contentsOfFile: "/proc/\(daemon.process)/status", encoding: .utf8)
-            let peak = try #require(status.firstMatch(of: /VmHWM:\s+(\d+) kB/).flatMap { Int($0.1) })
-            #expect(peak / 1024 < Self.memory, "\(peak) KiB")
+            let most = try PeakMemory.of(daemon)
+            #expect(most < Self.memory, "the daemon: \(most) MiB")
         }
     }
 }
