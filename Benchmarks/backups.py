@@ -3,16 +3,20 @@
 import os
 import shutil
 import subprocess
+import sys
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import data
-from measure import Run, median, run
+from measure import Run, end, median, run
 from peers import Ferry
 from trees import real_tree, same, warm_tree
 
 HOLES = 1 << 20
+CHUNKS = 10_000_000
+CLIENT_LIMIT_MIB = 160
+DAEMON_LIMIT_MIB = 200
 
 
 class Repository:
@@ -105,6 +109,10 @@ class FerryRepository(Ferry):
     def restore(self, source: Path, target: Path) -> tuple[Run, Path]:
         """The newest one; where it lies then."""
         return self._ferry("restore", "--json", f"bench:backups@latest{source}", target), target
+
+    def snapshots(self) -> Run:
+        """All that there are."""
+        return self._ferry("snapshots", "bench:backups")
 
     def verify(self) -> Run:
         """All of it, read."""
@@ -269,6 +277,46 @@ def restore_image(bench):
     compare(bench, restore_image.__doc__, runs, {Restic.name: 1.5})
 
 
+def grow(one: FerryRepository, chunks: int, snapshots: int):
+    """Makes the repository seem larger; the daemon that has it ends, and another one begins."""
+    end(one.daemon)
+    run([sys.executable, "-B", Path(__file__).parent / "synthetic.py", one.folder, chunks, snapshots])
+    one.daemon = one.start()
+
+
+def peaks(bench, one: FerryRepository, source: Path) -> tuple[int, int]:
+    """The most KiB that client and daemon have while the tree is backed up twice, listed, and restored."""
+    target = bench.folder / f"restored-{time.monotonic_ns()}"
+    bench.leftovers.append(target)
+    runs = {"backup": one.backup(source), "backup again": one.backup(source), "snapshots": one.snapshots()}
+    runs["restore"], place = one.restore(source, target)
+    same(source, place)
+    daemon = one.memory()["VmHWM"]
+    for work, done in runs.items():
+        print(f"  {work}: {done.seconds:.1f} s, {done.peak_kib >> 10} MiB", flush=True)
+    print(f"  daemon: {daemon >> 10} MiB", flush=True)
+    return max(done.peak_kib for done in runs.values()), daemon
+
+
+def backup_memory(bench):
+    """peak memory, 10 million chunks in the repository"""
+    source = real_tree(bench)
+    seed = bench.folder / "data" / "seed"
+    seed.mkdir(parents=True, exist_ok=True)
+    (seed / "file").write_text("the first snapshot", encoding="utf-8")
+    client, daemon = {}, {}
+    with ExitStack() as stack:
+        for snapshots in (10, 10_000):
+            one = ready(bench, stack, FerryRepository, f"memory-{snapshots}")
+            one.backup(seed)
+            grow(one, CHUNKS, snapshots)
+            client[snapshots], daemon[snapshots] = peaks(bench, one, source)
+            end(one.daemon)
+    bench.limit(f"{backup_memory.__doc__}: client", max(client.values()) / 1024, "MiB", CLIENT_LIMIT_MIB)
+    for snapshots, peak in daemon.items():
+        bench.limit(f"… daemon, {snapshots:,} snapshots", peak / 1024, "MiB", DAEMON_LIMIT_MIB)
+
+
 ROWS = {
     "backup-logs": backup_logs,
     "backup-tree": backup_tree,
@@ -276,4 +324,5 @@ ROWS = {
     "backup-second": backup_second,
     "backup-again": backup_again,
     "restore-image": restore_image,
+    "backup-memory": backup_memory,
 }
