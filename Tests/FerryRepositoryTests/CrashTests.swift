@@ -96,7 +96,7 @@ import Testing
         if generator.oneIn(2) { try Damage(path: self.directory.path).removeIndex() }
     }
 
-    @Test func powerIsCutAtEachStep() throws {
+    @Test(arguments: 0..<Soak.count(1, soak: 20)) func powerIsCutAtEachStep(_ round: Int) throws {
         try withFreshSeed { generator in
             let all = CrashStore(configuration: Self.configuration.encoded)
             var ignored = Acknowledged()

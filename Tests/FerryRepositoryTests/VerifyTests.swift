@@ -67,6 +67,30 @@ import Testing
         }
     }
 
+    /// Who reads only some packs does not go through all nodes: what is known of those above the damage must be void by itself.
+    @Test func whatASampleFindsDamagedIsSentAgain() throws {
+        let fixture = try TestRepository()
+        let damage = Damage(path: fixture.path)
+        try fixture.open { repository in
+            var client = MiniClient(repository.writer(owner: "carol"))
+            client.blockLength = 1000
+            _ = try client.backUp(Self.tree)
+        }
+        let pack = try #require(try damage.packs().first { try Damage.read($0)[10] == 1 })
+        try Damage.flip(pack, bit: (32 + 76 + 3) * 8)
+        try fixture.open { repository in
+            var before = MiniClient(repository.writer(owner: "carol"))
+            _ = try before.backUp(Self.tree)
+            #expect(before.sent == 0)
+            let found = try repository.verify(.sampled(percent: 100))
+            #expect(!found.isClean && found.lost == 2 && found.touched.count == 2)
+            var client = MiniClient(repository.writer(owner: "carol"))
+            let id = try client.backUp(Self.tree)
+            #expect(client.sent > 0)
+            #expect(try repository.tree(id) == Self.tree)
+        }
+    }
+
     @Test func withoutItsIndexARepositoryIsTheSame() throws {
         let fixture = try TestRepository()
         let id = try fixture.open { repository in
