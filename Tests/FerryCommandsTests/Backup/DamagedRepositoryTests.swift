@@ -53,7 +53,7 @@ import Testing
         try await TestDaemon.withRepository { daemon in
             let files = try Self.makeTree(daemon, &generator)
             try await daemon.backUp()
-            for round in 0..<Soak.count(1, soak: 100) {
+            for round in 0..<Soak.count(2, soak: 100) {
                 for part in Part.allCases {
                     let flip = try await daemon.withRepositoryClosed {
                         let flip = try Flip(part, daemon, &generator)
