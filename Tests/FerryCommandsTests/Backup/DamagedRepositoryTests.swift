@@ -6,7 +6,7 @@ import Testing
 @Suite struct DamagedRepositoryTests {
     enum Part: String, CaseIterable, Sendable { case pack, footer, index, snapshot }
 
-    /// One flipped bit, and how to mend it.
+    /// One flipped bit.
     private struct Flip {
         let path: String
         let bit: Int
@@ -31,8 +31,6 @@ import Testing
             bad[self.bit / 8] ^= 1 << UInt8(self.bit % 8)
             try bad.write(to: URL(fileURLWithPath: self.path))
         }
-
-        func mend() throws { try self.good.write(to: URL(fileURLWithPath: self.path)) }
     }
 
     /// The tree's files, and what is in them.
@@ -53,6 +51,11 @@ import Testing
         try await TestDaemon.withRepository { daemon in
             let files = try Self.makeTree(daemon, &generator)
             try await daemon.backUp()
+            // What the next backup brought again lies in two places: so each bit is flipped in what there was at first.
+            let (repository, first) = (daemon.repository, daemon.directory + "/first")
+            try await daemon.withRepositoryClosed {
+                try FileManager.default.copyItem(atPath: repository, toPath: first)
+            }
             for round in 0..<Soak.count(2, soak: 100) {
                 for part in Part.allCases {
                     let flip = try await daemon.withRepositoryClosed {
@@ -65,11 +68,9 @@ import Testing
                     if isTold { told[part, default: 0] += 1 }
                     try await Self.verifyAndHeal(part, daemon, what)
                     try await daemon.withRepositoryClosed {
-                        try flip.mend()
-                        try RepositoryFiles.removeIndex(of: daemon)
+                        try FileManager.default.removeItem(atPath: repository)
+                        try FileManager.default.copyItem(atPath: first, toPath: repository)
                     }
-                    let verify = try await daemon.ferryd("verify", "laptops", "--read-data")
-                    #expect(verify.status == 0, "\(what), mended: \(verify.text)\(verify.errors)")
                 }
             }
         }
