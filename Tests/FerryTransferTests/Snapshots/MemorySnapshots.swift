@@ -82,9 +82,18 @@ final class MemoryContent: SnapshotContent {
         }
     }
 
+    func checkParts(of directory: ChunkID) throws(FerryError) {}
+
     func segments(of entry: Entry) throws(FerryError) -> NextSegment { { nil } }
 
     func read(_ chunk: ChunkID) throws(FerryError) -> [UInt8] { throw FerryError(.notFound, "no data here") }
+
+    func read(
+        _ chunks: [(id: ChunkID, length: Int)],
+        into output: UnsafeMutableRawBufferPointer
+    ) -> [FerryError?] {
+        chunks.map { _ in FerryError(.notFound, "no data here") }
+    }
 
     func entry(at path: [UInt8]) throws(FerryError) -> Entry {
         var entry = Entry(name: [], mode: 0o040755, seconds: 0, nanoseconds: 0, content: .directory(self.root))
