@@ -181,6 +181,8 @@ package final class ObjectFile {
     private let path: String
     private let calls: SystemCalls
     private var length: Int64 = 0
+    /// Bytes that the kernel was asked to write back.
+    private var started: Int64 = 0
 
     init(_ descriptor: consuming Descriptor, path: String, calls: SystemCalls) {
         (self.path, self.calls) = (path, calls)
@@ -195,6 +197,10 @@ package final class ObjectFile {
             throw FerryError(error, "write", self.path)
         }
         self.length += Int64(bytes.count)
+        guard self.length - self.started >= PartialFile.writebackStep else { return }
+        // A hint, so that the sync at the end is short: errors of the disk are reported by that.
+        _ = ferry_start_writeback(self.descriptor.raw, self.started, self.length - self.started)
+        self.started = self.length
     }
 
     /// Makes the bytes durable.

@@ -12,7 +12,7 @@ import Synchronization
 package final class PartialFile: Sendable {
     /// Bytes written before the kernel is asked to start writing them back, so that the sync at the end is short
     /// (measured on ext4: 0.01 s instead of 0.27 s for 1 GiB; 4 to 32 MiB do the same).
-    private static let writebackStep: Int64 = 8 << 20
+    static let writebackStep: Int64 = 8 << 20
     /// Less than this is not worth keeping, in bytes: the shortest chunk of a file that the receiver has no version of.
     package static let leastKept: Int64 = 64 << 10
 

@@ -16,10 +16,29 @@ package final class ObjectReader: Sendable {
     private struct State {
         let decompressor = BlockDecompressor()
         /// The blocks that were used last, the latest at the end.
-        var blocks: [(pack: Int64, offset: UInt32, raw: [UInt8])] = []
+        var blocks: [CachedBlock] = []
         var bytes = 0
         /// Packs that were read from.
         var packs: [Int64: IndexedPack] = [:]
+    }
+
+    private struct CachedBlock {
+        let pack: Int64
+        let offset: UInt32
+        let raw: [UInt8]
+        /// Where in it its nodes are; what lies beside each other in a tree mostly lies in one block.
+        let nodes: [ChunkID: Range<Int>]
+
+        init(_ block: StoredBlock, _ raw: [UInt8], _ location: ObjectLocation) {
+            (self.pack, self.offset, self.raw) = (location.pack, location.place.block, raw)
+            var nodes: [ChunkID: Range<Int>] = [:]
+            var start = 0
+            for part in block.header.parts where block.header.kind == .node {
+                nodes[part.id] = start..<(start + part.length)
+                start += part.length
+            }
+            self.nodes = nodes
+        }
     }
 
     /// - Parameters:
@@ -97,7 +116,7 @@ package final class ObjectReader: Sendable {
         }
         let block = try StoredBlock(location.place, of: pack, in: self.repository.store)
         let raw = try block.inflated(state.decompressor)
-        state.blocks.append((pack.number, location.place.block, raw))
+        state.blocks.append(CachedBlock(block, raw, location))
         state.bytes += raw.count
         while state.bytes > Self.budget, state.blocks.count > 1 { state.bytes -= state.blocks.removeFirst().raw.count }
         return raw
@@ -106,7 +125,21 @@ package final class ObjectReader: Sendable {
     /// Reads a node.
     ///
     /// - Throws: as ``read(_:)``.
-    package func node(_ id: ChunkID) throws(FerryError) -> Node { try Node(try self.read(ObjectKey(.node, id))) }
+    package func node(_ id: ChunkID) throws(FerryError) -> Node {
+        if let bytes = self.cached(id) { return try Node(bytes) }
+        return try Node(try self.read(ObjectKey(.node, id)))
+    }
+
+    /// A node in one of the blocks at hand, which spares a look at the index.
+    private func cached(_ id: ChunkID) -> [UInt8]? {
+        let bytes = self.state.withLock { state -> [UInt8]? in
+            for block in state.blocks.reversed() {
+                if let range = block.nodes[id], range.upperBound <= block.raw.count { return Array(block.raw[range]) }
+            }
+            return nil
+        }
+        return bytes.flatMap { ChunkID.hashing($0) == id ? $0 : nil }
+    }
 
     /// Where the first copy of each object lies, so that what lies together can be read together.
     ///
