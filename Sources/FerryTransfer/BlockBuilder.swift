@@ -119,7 +119,7 @@ struct BlockBuilder {
         var end = first.offset
         let areNeighbours = chunks.allSatisfy { chunk in
             defer { end += chunk.length }
-            return chunk.number == first.number && chunk.offset == end && chunk.isHole == first.isHole
+            return chunk.number == first.number && chunk.offset == end && chunk.isZeros == first.isZeros
         }
         if areNeighbours, let slice = first.bytes(length) { return slice }
         var copy = ByteBufferAllocator().buffer(capacity: length)

@@ -18,8 +18,10 @@ struct SourceReader {
         /// In the segment, in bytes.
         let offset: Int
         let length: Int
-        /// It was not read: its zeros are those of all holes.
-        var isHole = false
+        /// It is a hole, or stands for one.
+        private(set) var isHole = false
+        /// Its bytes are those of all zeros, and not its segment's.
+        private(set) var isZeros = false
         /// In a backup: it is a node, not data.
         private(set) var isNode = false
         /// It is named without having been read, for the receiver had it.
@@ -32,7 +34,13 @@ struct SourceReader {
         /// Of a hole, that is no segment's.
         init(hole length: Int, id: ChunkID, number: Int) {
             (self.id, self.segment, self.number, self.offset, self.length) = (id, ByteBuffer(), number, 0, length)
-            self.isHole = true
+            (self.isHole, self.isZeros) = (true, true)
+        }
+
+        /// Of zeros that were read, and are no segment's either.
+        init(zeros length: Int, id: ChunkID, number: Int) {
+            self.init(id: id, segment: ByteBuffer(), number: number, offset: 0, length: length)
+            self.isZeros = true
         }
 
         init(id: ChunkID, segment: ByteBuffer, number: Int, offset: Int, length: Int) {
@@ -76,21 +84,25 @@ struct SourceReader {
         }
 
         /// Whether it keeps its segment in memory.
-        var holdsSegment: Bool { !self.isHole && !self.isNode && !self.isAssumed && self.remembered == nil }
+        var holdsSegment: Bool { !self.isZeros && !self.isNode && !self.isAssumed && self.remembered == nil }
 
         /// Bytes of memory that it takes as long as it is not wanted.
         var heldLength: Int { self.holdsSegment || self.isNode && !self.isAssumed ? self.length : 0 }
 
         /// Its bytes, and of its neighbours behind it.
         func bytes(_ length: Int) -> ByteBuffer? {
-            (self.isHole ? Self.zeros : self.segment).getSlice(at: self.offset, length: length)
+            (self.isZeros ? Self.zeros : self.segment).getSlice(at: self.offset, length: length)
         }
     }
 
     /// Where data or a hole was cut.
-    private enum Cut {
+    enum Cut {
         case data(Int)
         case hole(Int)
+        /// Zeros that were read.
+        case zeros(Int)
+        /// Bytes of the segment that are told of by other cuts.
+        case gap(Int)
     }
 
     /// Bytes of a segment, what is left of the one before included: a power of two, for that is what is allocated, and
@@ -101,8 +113,13 @@ struct SourceReader {
     private let names: RememberedNames?
     private var chunker: GearChunker
     private var rest = ByteBuffer()
+    private let cutsAtZeros: Bool
     /// Bytes of a hole that were passed over and not yet cut.
-    private var hole: Int64 = 0
+    var hole: Int64 = 0
+    /// Bytes of a run of zeros that has not ended yet.
+    var zeros: Int64 = 0
+    /// Whether nothing has come since a hole.
+    var isBehindHole = false
     /// Of the segment that was read last.
     private(set) var number: Int
     private(set) var isAtEnd = false
@@ -120,14 +137,17 @@ struct SourceReader {
     ///   - wantsSHA256: whether its plain SHA-256 is computed too.
     ///   - number: of the segment before the first.
     ///   - names: what is known of the source; none with `wantsSHA256`, which needs all bytes.
+    ///   - cutsAtZeros: whether it is also cut where runs of zeros begin and end.
     init(
         source: any ByteSource,
         parameters: GearChunker.Parameters,
         wantsSHA256: Bool,
         number: Int = 0,
-        names: RememberedNames? = nil
+        names: RememberedNames? = nil,
+        cutsAtZeros: Bool = false
     ) {
         self.source = source
+        self.cutsAtZeros = cutsAtZeros
         self.names = wantsSHA256 ? nil : names
         self.number = number
         self.chunker = GearChunker(parameters: parameters)
@@ -163,15 +183,16 @@ struct SourceReader {
         while !self.isAtEnd, segment.writableBytes > 0, self.hole == 0 {
             self.hole = try self.source.skipHole()
             if self.hole > 0 {
-                self.cut(&segment, atEnd: true, &cuts)
                 self.bytesRead += self.hole
+                self.cut(&segment, before: .hole, &cuts)
                 self.cutHole(&cuts)
+                self.isBehindHole = true
             } else {
                 try self.fill(&segment)
             }
         }
         if let known = self.source.knownSize, self.bytesRead > known { try self.refuseGrowth(known) }
-        self.cut(&segment, atEnd: self.isAtEnd, &cuts)
+        self.cut(&segment, before: self.isAtEnd ? .nothing : .more, &cuts)
         self.rest = segment.slice()
         segment.moveReaderIndex(to: 0)
         return self.name(cuts, segment)
@@ -197,21 +218,35 @@ struct SourceReader {
 
     /// Hashes the chunks of a segment together, which is faster than one by one.
     private mutating func name(_ cuts: [Cut], _ segment: ByteBuffer) -> [Chunk] {
-        let lengths = cuts.compactMap { if case .data(let length) = $0 { length } else { nil } }
-        let ids = unsafe segment.withUnsafeReadableBytes { bytes in
-            unsafe ChunkID.hashing(Self.slices(bytes, lengths))
+        var (places, offset) = ([Range<Int>](), 0)
+        for cut in cuts {
+            switch cut {
+            case .data(let length):
+                places.append(offset..<(offset + length))
+                offset += length
+            case .gap(let length): offset += length
+            case .hole, .zeros: break
+            }
         }
-        var (next, offset) = (0, 0)
+        let ids = unsafe segment.withUnsafeReadableBytes { bytes in
+            // SAFETY: what was cut lies in the segment; the slices check it.
+            unsafe ChunkID.hashing(places.map { unsafe UnsafeRawBufferPointer(rebasing: bytes[$0]) })
+        }
+        var next = 0
         let chunks = cuts.compactMap { cut -> Chunk? in
             let chunk: Chunk
             switch cut {
             case .data(let length):
-                chunk = Chunk(id: ids[next], segment: segment, number: self.number, offset: offset, length: length)
+                let start = places[next].lowerBound
+                chunk = Chunk(id: ids[next], segment: segment, number: self.number, offset: start, length: length)
                 next += 1
-                offset += length
+            case .gap: return nil
             case .hole(let length):
                 guard let id = ChunkID.ofZeros(length) else { return nil }
                 chunk = Chunk(hole: length, id: id, number: self.number)
+            case .zeros(let length):
+                guard let id = ChunkID.ofZeros(length) else { return nil }
+                chunk = Chunk(zeros: length, id: id, number: self.number)
             }
             self.count(chunk)
             return chunk
@@ -243,14 +278,22 @@ struct SourceReader {
         )
     }
 
-    private mutating func cut(_ segment: inout ByteBuffer, atEnd isAtEnd: Bool, _ cuts: inout [Cut]) {
-        while segment.readableBytes > 0,
+    private mutating func cut(_ segment: inout ByteBuffer, before following: Following, _ cuts: inout [Cut]) {
+        if self.cutsAtZeros { return self.cutAtZeros(&segment, before: following, &cuts) }
+        self.cutData(&segment, count: segment.readableBytes, atEnd: following != .more, &cuts)
+    }
+
+    /// Cuts the first bytes of a segment by their content.
+    mutating func cutData(_ segment: inout ByteBuffer, count: Int, atEnd isAtEnd: Bool, _ cuts: inout [Cut]) {
+        var left = count
+        while left > 0,
             let length = unsafe segment.withUnsafeReadableBytes({ bytes in
-                unsafe self.chunker.nextCut(in: bytes, atEnd: isAtEnd)
+                unsafe self.chunker.nextCut(in: UnsafeRawBufferPointer(rebasing: bytes.prefix(left)), atEnd: isAtEnd)
             })
         {
             cuts.append(.data(length))
             segment.moveReaderIndex(forwardBy: length)
+            left -= length
         }
     }
 

@@ -132,6 +132,31 @@ import Testing
         }
     }
 
+    /// What lacked a chunk is whole again once that is sent again, by whatever backup.
+    @Test func olderSnapshotsAreWholeOnceAChunkIsHealed() throws {
+        let fixture = try TestRepository()
+        guard case .directory(let things) = Self.tree else { return }
+        func backUp(_ repository: Repository, _ number: UInt8) throws {
+            var client = MiniClient(repository.writer(owner: "carol"))
+            _ = try client.backUp(.directory(things.merging([[number]: .file([number])]) { first, _ in first }))
+        }
+        try fixture.open { repository in
+            try backUp(repository, 1)
+            try backUp(repository, 2)
+        }
+        let packs = try Damage(path: fixture.path).packs()
+        let data = try #require(try packs.max { try Damage.read($0).count < Damage.read($1).count })
+        try Damage.flip(data, bit: 8 * 1000)
+        try fixture.open { repository in
+            let damaged = try repository.verify(.full)
+            #expect(damaged.touched.count == 2)
+            try backUp(repository, 3)
+            let healed = try repository.verify(.quick)
+            #expect(healed.touched.isEmpty, "\(healed.touched)")
+            #expect(healed.isClean, "\(healed.findings)")
+        }
+    }
+
     @Test func aPackThatWasAwayIsTakenInAgain() throws {
         let fixture = try TestRepository()
         let id = try fixture.open { repository in

@@ -41,6 +41,13 @@ extension RepositoryIndex {
         try self.read { db in try Bool.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'unmarked'") ?? true }
     }
 
+    /// Notes that nodes may have become complete that were not.
+    ///
+    /// - Throws: what SQLite met.
+    package func noteUnmarked() throws(FerryError) {
+        try self.write { db in try db.execute(sql: "UPDATE meta SET value = 1 WHERE key = 'unmarked'") }
+    }
+
     /// Notes that all nodes were looked at which could be complete, if the generation in which that was done is still current.
     ///
     /// - Throws: what SQLite met.

@@ -168,7 +168,7 @@ extension RepositoryIndex {
         }
     }
 
-    /// Packs that were found to be gone and that ``forgetMissing()`` was not told of yet, and how many objects lay in each.
+    /// Packs that were found to be gone and that ``forgetMissing(_:)`` was not told of yet, and how many objects lay in each.
     ///
     /// - Throws: what SQLite met.
     package func missing() throws(FerryError) -> [(name: ChunkID, objects: UInt64)] {
@@ -179,11 +179,14 @@ extension RepositoryIndex {
         }
     }
 
-    /// Forgets which packs are gone.
+    /// Forgets packs that are gone.
     ///
     /// - Throws: what SQLite met.
-    package func forgetMissing() throws(FerryError) {
-        try self.write { db in try db.execute(sql: "DELETE FROM missing") }
+    package func forgetMissing(_ packs: [ChunkID]) throws(FerryError) {
+        guard !packs.isEmpty else { return }
+        try self.write { db in
+            for pack in packs { try db.execute(sql: "DELETE FROM missing WHERE name = ?", arguments: [pack.data]) }
+        }
     }
 
     /// - Throws: what SQLite met.

@@ -6,8 +6,9 @@ import Synchronization
 
 /// Reads objects for one operation. Calls block; they may come from any thread, one at a time.
 package final class ObjectReader: Sendable {
-    /// Bytes of inflated blocks that are kept.
-    private static let budget = 8 << 20
+    /// Bytes of inflated blocks that are kept, and how many blocks.
+    private static let (budget, maximumBlocks) = (8 << 20, 64)
+    private static let remedy = "verify the repository; a later backup sends again what is lost and still exists"
 
     private let repository: Repository
     private let dropsDamaged: Bool
@@ -53,15 +54,16 @@ package final class ObjectReader: Sendable {
     ///
     /// - Parameter key: of the object.
     /// - Returns: its bytes.
-    /// - Throws: `.notFound` if it lies nowhere, `.integrity` if it is damaged everywhere, and what the store met.
+    /// - Throws: `.integrity` if it is lost or damaged everywhere, and what the store met.
     package func read(_ key: ObjectKey) throws(FerryError) -> [UInt8] {
         let locations = try self.repository.index.locations(key)
-        var failure = FerryError(.notFound, "the repository has no \(key)")
+        // Nothing but what snapshots and nodes cite is asked for.
+        var failure = FerryError(.integrity, "the \(key) is lost", remedy: Self.remedy)
         for location in locations {
             do throws(FerryError) { return try self.read(key, at: location) } catch {
                 failure = error
                 // What was met is what is told; if it cannot be noted now, who reads it next notes it.
-                if self.dropsDamaged, error.isDamage { try? self.repository.drop(key, at: location) }
+                if self.dropsDamaged, error.isLoss { try? self.repository.drop(key, at: location) }
             }
         }
         throw failure
@@ -74,7 +76,7 @@ package final class ObjectReader: Sendable {
                 throw FerryError(
                     error.code == .notFound ? .integrity : error.code,
                     "the \(key) in the pack \(pack.name) cannot be read: \(error.message)",
-                    remedy: "verify the repository; a later backup sends again what is lost and still exists",
+                    remedy: Self.remedy,
                     cause: error
                 )
             }
@@ -88,7 +90,7 @@ package final class ObjectReader: Sendable {
             throw FerryError(
                 .integrity,
                 "the \(key) in the pack \(pack) is damaged",
-                remedy: "verify the repository; a later backup sends again what is lost and still exists"
+                remedy: Self.remedy
             )
         }
         return bytes
@@ -118,7 +120,9 @@ package final class ObjectReader: Sendable {
         let raw = try block.inflated(state.decompressor)
         state.blocks.append(CachedBlock(block, raw, location))
         state.bytes += raw.count
-        while state.bytes > Self.budget, state.blocks.count > 1 { state.bytes -= state.blocks.removeFirst().raw.count }
+        while state.bytes > Self.budget && state.blocks.count > 1 || state.blocks.count > Self.maximumBlocks {
+            state.bytes -= state.blocks.removeFirst().raw.count
+        }
         return raw
     }
 
@@ -126,7 +130,8 @@ package final class ObjectReader: Sendable {
     ///
     /// - Throws: as ``read(_:)``.
     package func node(_ id: ChunkID) throws(FerryError) -> Node {
-        if let bytes = self.cached(id) { return try Node(bytes) }
+        // Who marks nodes must not find one that the index has dropped.
+        if self.dropsDamaged, let bytes = self.cached(id) { return try Node(bytes) }
         return try Node(try self.read(ObjectKey(.node, id)))
     }
 

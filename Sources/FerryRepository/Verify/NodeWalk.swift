@@ -153,4 +153,6 @@ extension Repository {
 extension FerryError {
     /// Whether what was to be read is not there, or not what it should be; and not that nothing can be read at all.
     var isDamage: Bool { [.integrity, .notFound, .inputOutput, .unsupported].contains(self.code) }
+    /// Whether that will not be otherwise the next time. What cannot be read now may be read later: verifying decides about that.
+    var isLoss: Bool { [.integrity, .notFound].contains(self.code) }
 }

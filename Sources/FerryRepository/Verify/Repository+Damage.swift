@@ -16,8 +16,9 @@ extension Repository {
         }
         let contents: PackContents
         do throws(FerryError) { contents = try PackReader(store: self.store).contents(of: pack.name) } catch {
-            guard error.isDamage else { throw error }
+            guard error.isLoss else { throw error }
             return try self.voidingMarks { () throws(FerryError) in
+                guard try self.index.pack(location.pack)?.name == pack.name else { return }
                 if error.code == .notFound {
                     try self.index.dropPacks([pack.number], areMissing: true)
                 } else {
@@ -35,7 +36,11 @@ extension Repository {
             bad = [told]
         }
         guard !bad.isEmpty else { return }
-        try self.voidingMarks { () throws(FerryError) in try self.index.drop(bad, of: pack) }
+        try self.voidingMarks { () throws(FerryError) in
+            // The index may have been made anew meanwhile.
+            guard try self.index.pack(location.pack)?.name == pack.name else { return }
+            try self.index.drop(bad, of: pack)
+        }
     }
 
     /// Marks what is complete after damage has voided all marks, so that a backup need not send it again; if somebody does that

@@ -24,17 +24,27 @@ extension Repository {
                 report.note(nil, "the index was damaged, and was made anew")
                 try self.fillIndex { _ in }
             }
-            try self.findPacks(&report)
+            let missing = try self.findPacks(&report)
             try self.checkPacks(depth, &report, onProgress)
             let snapshots = try self.checkSnapshots(&report)
             if depth == .full { try self.walk(snapshots, &report) }
+            // What a snapshot lacked may have been sent again since its nodes were looked at.
+            let roots = snapshots.map(\.root)
+            if try !self.index.hasAll(roots.map { ObjectKey(.node, $0) }).answers.allSatisfy(\.self) {
+                try self.index.noteUnmarked()
+            }
             try self.restoreMarks()
             for snapshot in snapshots {
                 guard try self.index.has([ObjectKey(.node, snapshot.root)]).answers != [true] else { continue }
                 report.touch(try TouchedPaths(self).find(snapshot, limit: report.pathsLeft))
             }
-            // They are told once; what they take with them is told each time.
-            try self.index.forgetMissing()
+            // Those that were gone before are told as long as something is lacked.
+            if report.touched.isEmpty {
+                try self.index.forgetMissing(missing.map(\.name))
+            } else {
+                let still = Set(try self.index.missing().map(\.name))
+                for pack in missing where still.contains(pack.name) { Self.noteMissing(pack, &report) }
+            }
             return report
         }
     }
@@ -54,15 +64,24 @@ extension Repository {
     }
 
     /// Finds packs that are gone, and those that cannot be read.
-    private func findPacks(_ report: inout VerifyReport) throws(FerryError) {
+    ///
+    /// - Returns: those that were found to be gone before.
+    private func findPacks(
+        _ report: inout VerifyReport
+    ) throws(FerryError) -> [(name: ChunkID, objects: UInt64)] {
+        let before = try self.index.missing()
+        let known = Set(before.map(\.name))
         try self.dropMissingPacks()
-        for (pack, objects) in try self.index.missing() {
-            report.note(pack, "the pack \(pack) is gone, and \(objects) objects with it")
-            report.lost += objects
-        }
+        for pack in try self.index.missing() where !known.contains(pack.name) { Self.noteMissing(pack, &report) }
         for (pack, error) in try self.addUnknownPacks() {
             report.note(pack, "the pack \(pack) cannot be read: \(error.message)")
         }
+        return before
+    }
+
+    private static func noteMissing(_ pack: (name: ChunkID, objects: UInt64), _ report: inout VerifyReport) {
+        report.note(pack.name, "the pack \(pack.name) is gone, and \(pack.objects) objects with it")
+        report.lost += pack.objects
     }
 
     private func checkPacks(
@@ -75,6 +94,8 @@ extension Repository {
         var progress = VerifyProgress()
         progress.ofPacks = UInt64(counts.count)
         let check = PackCheck(repository: self)
+        // A sample of few packs is one of them at least.
+        let chosen = UInt64.random(in: 0..<max(1, progress.ofPacks), using: &generator)
         var last: Int64 = 0
         while let pack = try self.index.packs(after: last, nil, limit: 1).first {
             last = pack.number
@@ -84,7 +105,8 @@ extension Repository {
                 switch depth {
                 case .quick: false
                 case .full: true
-                case .sampled(let percent): Int.random(in: 0..<100, using: &generator) < percent
+                case .sampled(let percent):
+                    progress.packs == chosen || Int.random(in: 0..<100, using: &generator) < percent
                 }
             try check.check(pack, told: told, reads: reads, &report)
             progress.packs += 1

@@ -44,6 +44,8 @@ final class FindOperation: FrameOperation {
         guard sink.queuedBytes < Self.queueLimit else { return .waiting }
         var running: Running
         if let open = self.running { running = open } else { running = try self.start() }
+        // Held once, what it holds is not copied.
+        self.running = nil
         defer { self.running = running }
         guard running.plan.isComplete else {
             try running.plan.gather()
@@ -60,7 +62,7 @@ final class FindOperation: FrameOperation {
         var isFinished = false
         while bytes < Self.frameLimit {
             guard running.isInside else {
-                guard let next = running.plan.snapshot(running.next) else {
+                guard let next = try running.plan.snapshot(running.next) else {
                     isFinished = true
                     break
                 }

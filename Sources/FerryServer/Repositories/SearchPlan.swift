@@ -26,26 +26,22 @@ struct SearchPlan {
         let series: Int
     }
 
-    /// Snapshots of one user and machine that were asked for the same paths.
-    private struct Series: Hashable {
-        let owner: String
-        let host: [UInt8]
-        let paths: [[UInt8]]
-    }
+    /// Snapshots that are looked through at most: some hundred bytes each.
+    private static let maximumSnapshots = 1 << 18
 
     /// The snapshots are still being asked for.
     private struct Gathering {
-        let repository: Repository
         let selection: SnapshotSelection
         let request: WireFind
         var last: StoredSnapshot?
-        var series: [Series: Int] = [:]
+        /// Numbers by the SHA-256 of owner, host and paths, which may be as long as a snapshot's note.
+        var series: [ChunkID: Int] = [:]
     }
 
+    private let repository: Repository
     private let reader: ObjectReader
     private var gathering: Gathering?
     private var planned: [Planned] = []
-    private var owners: [(owner: String, host: [UInt8])] = []
     /// Where in a snapshot is searched.
     private(set) var path: [UInt8] = []
 
@@ -62,9 +58,9 @@ struct SearchPlan {
                 throw FerryError(.usage, "a path is looked through in one snapshot, and none is named")
             }
             let place = try access.repository(request.path, anyOf: [.read, .append])
+            self.repository = place.repository
             self.reader = place.repository.reader()
             self.gathering = Gathering(
-                repository: place.repository,
                 selection: SnapshotSelection(owner: place.owner(for: access.user), newestFirst: true),
                 request: request
             )
@@ -74,9 +70,9 @@ struct SearchPlan {
         guard let node = location.entry.node else {
             throw FerryError(.notADirectory, "\(location.path) is not a directory")
         }
+        self.repository = location.place.repository
         self.reader = location.place.repository.reader()
         self.path = location.path.bytes
-        let note = (try? SnapshotNote(location.stored.snapshot.rest)) ?? SnapshotNote()
         self.planned = [
             Planned(
                 id: location.stored.id,
@@ -86,7 +82,6 @@ struct SearchPlan {
                 series: 0
             )
         ]
-        self.owners = [(location.stored.snapshot.owner, note.host)]
     }
 
     /// Whether all snapshots are known that are looked through.
@@ -97,16 +92,22 @@ struct SearchPlan {
     /// - Throws: what the index met.
     mutating func gather() throws(FerryError) {
         guard var gathering = self.gathering else { return }
-        let page = try gathering.repository.snapshots(
+        // Held once, it is not copied.
+        self.gathering = nil
+        let page = try self.repository.snapshots(
             gathering.selection,
             after: gathering.last,
             limit: Repository.page
         )
-        guard let last = page.last else {
-            self.gathering = nil
-            return self.order()
-        }
+        guard let last = page.last else { return self.order() }
         self.add(page, &gathering)
+        guard self.planned.count <= Self.maximumSnapshots else {
+            throw FerryError(
+                .limit,
+                "there are more than \(Self.maximumSnapshots) snapshots to look through",
+                remedy: "choose some with --host, --path or --tag"
+            )
+        }
         gathering.last = last
         self.gathering = gathering
     }
@@ -119,12 +120,9 @@ struct SearchPlan {
                 request.backedUp.isEmpty || note.paths.contains([UInt8](request.backedUp)),
                 request.tag.isEmpty || note.tags.contains(request.tag)
             else { continue }
-            let key = Series(owner: stored.snapshot.owner, host: note.host, paths: note.paths)
-            let number = gathering.series[key] ?? self.owners.count
-            if number == self.owners.count {
-                gathering.series[key] = number
-                self.owners.append((key.owner, key.host))
-            }
+            let key = Self.series(stored.snapshot.owner, note)
+            let number = gathering.series[key] ?? gathering.series.count
+            gathering.series[key] = number
             self.planned.append(
                 Planned(
                     id: stored.id,
@@ -137,6 +135,15 @@ struct SearchPlan {
         }
     }
 
+    /// What snapshots have in common that one user made on one machine of the same paths.
+    private static func series(_ owner: String, _ note: SnapshotNote) -> ChunkID {
+        var writer = ByteWriter()
+        writer.counted(Array(owner.utf8))
+        writer.counted(note.host)
+        for path in note.paths { writer.counted(path) }
+        return ChunkID.hashing(writer.bytes)
+    }
+
     private mutating func order() {
         // It is stable where it matters: the numbers say in which order they came.
         let ordered = self.planned.enumerated().sorted { one, other in
@@ -147,14 +154,18 @@ struct SearchPlan {
 
     /// - Parameter number: from 0.
     /// - Returns: nil if there are no more.
-    func snapshot(_ number: Int) -> (content: RepositoryContent, top: ChunkID, searched: WireSearched)? {
+    /// - Throws: what the index met.
+    func snapshot(
+        _ number: Int
+    ) throws(FerryError) -> (content: RepositoryContent, top: ChunkID, searched: WireSearched)? {
         guard self.planned.indices.contains(number) else { return nil }
         let planned = self.planned[number]
         var searched = WireSearched()
         searched.id = ChunkID.pack([planned.id])
         searched.seconds = planned.seconds
-        searched.owner = self.owners[planned.series].owner
-        searched.host = Data(self.owners[planned.series].host)
+        let snapshot = try self.repository.snapshot(planned.id)
+        searched.owner = snapshot.owner
+        searched.host = Data(((try? SnapshotNote(snapshot.rest)) ?? SnapshotNote()).host)
         searched.first = number == 0 || self.planned[number - 1].series != planned.series
         return (RepositoryContent(self.reader, root: planned.root), planned.top, searched)
     }

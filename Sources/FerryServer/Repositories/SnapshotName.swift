@@ -88,7 +88,9 @@ package struct SnapshotName {
         case "yesterday": return today
         default: break
         }
-        let parts = self.text.split(separator: "T", omittingEmptySubsequences: false)
+        // As `ferry snapshots` prints it, with the Z of UTC.
+        let text = self.text.hasSuffix("Z") && self.text.contains("T") ? self.text.dropLast() : self.text[...]
+        let parts = text.split(separator: "T", omittingEmptySubsequences: false)
         let numbers = parts[0].split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
         guard parts.count <= 2, numbers.count == 3, parts[0].utf8.count == 10, let year = numbers[0],
             let month = numbers[1], let dayOfMonth = numbers[2], (1970...9999).contains(year), (1...12).contains(month),

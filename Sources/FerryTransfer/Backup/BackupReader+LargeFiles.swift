@@ -34,7 +34,8 @@ extension BackupReader {
             source: FileAsOpened(source),
             parameters: self.parameters,
             wantsSHA256: false,
-            number: self.number
+            number: self.number,
+            cutsAtZeros: true
         )
         let path = file.directory.path(of: file.name)
         self.open = Open(entry: entry, path: path, file: file, info: info, reader: reader, attempt: attempt)

@@ -99,7 +99,7 @@ struct BackupReader {
         self.states = nil
         self.metadata = MetadataReader(MetadataPolicy())
         self.parameters = parameters
-        let reader = SourceReader(source: stream, parameters: parameters, wantsSHA256: false)
+        let reader = SourceReader(source: stream, parameters: parameters, wantsSHA256: false, cutsAtZeros: true)
         self.open = Open(entry: entry, path: entry.name, file: nil, info: nil, reader: reader)
         self.builder.begin(nil)
         self.known.begin(isSame: false)

@@ -12,7 +12,7 @@ struct SnapshotFiles {
     }
 
     /// Bytes of chunks that are read together, so that each block in which some of them lie is read once.
-    static let window = 4 << 20
+    static let window = 2 << 20
 
     /// What is to be told, in order.
     private enum Step {

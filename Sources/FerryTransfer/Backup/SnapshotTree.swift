@@ -132,7 +132,7 @@ package final class SnapshotTree: TreeSource {
             modified: Timestamp(seconds: entry.seconds, nanoseconds: entry.nanoseconds)
         )
         item.weight = told.weight
-        item.isSparse = entry.hasHoles
+        item.isSparse = self.hasHoles(entry)
         return item
     }
 
@@ -199,7 +199,7 @@ package final class SnapshotTree: TreeSource {
             case .special: self.leaveOut(named, &item)
             case .segments, .recipe:
                 item.file = self.file(named, path)
-                item.isSparse = named.hasHoles
+                item.isSparse = self.hasHoles(named)
             case .directory, .furtherName:
                 throw FerryError(.integrity, "\(Escaping.escape(path)) is a name of what is no file")
             }
@@ -229,14 +229,11 @@ package final class SnapshotTree: TreeSource {
         get { self.reader.failures }
         set { self.reader.failures = newValue }
     }
-}
 
-extension Entry {
     /// Whether a file has holes, as far as its entry alone tells: what a node lists may have some.
-    fileprivate var hasHoles: Bool {
-        switch self.content {
-        case .segments(let segments):
-            segments.contains { if case .hole = $0 { true } else { false } }
+    private func hasHoles(_ entry: Entry) -> Bool {
+        switch entry.content {
+        case .segments(let segments): segments.contains { if case .hole = $0 { true } else { false } }
         case .recipe: true
         default: false
         }
