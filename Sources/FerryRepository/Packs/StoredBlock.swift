@@ -1,17 +1,17 @@
 import FerryCatalog
 import FerryChunking
 import FerryErrors
-package import FerryObjects
+import FerryObjects
 import FerryStorage
 
 /// A block as a pack has it.
-package struct StoredBlock: Sendable {
-    package let header: BlockHeader
+struct StoredBlock {
+    let header: BlockHeader
     /// What is stored of it, behind header and table.
-    package let body: ArraySlice<UInt8>
+    let body: ArraySlice<UInt8>
 
     /// Whether the body has the sum that the header tells.
-    package var isWhole: Bool {
+    var isWhole: Bool {
         // SAFETY: the pointer does not leave the closure.
         unsafe self.body.withUnsafeBytes { unsafe Checksum.crc32c($0) } == self.header.checksum
     }

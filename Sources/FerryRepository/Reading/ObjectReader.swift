@@ -1,4 +1,4 @@
-package import FerryCatalog
+import FerryCatalog
 package import FerryChunking
 package import FerryErrors
 package import FerryObjects
@@ -151,7 +151,7 @@ package final class ObjectReader: Sendable {
     /// - Parameter keys: any number; at most 1024 at once is best.
     /// - Returns: nil for one that lies nowhere.
     /// - Throws: what the index met.
-    package func locate(_ keys: [ObjectKey]) throws(FerryError) -> [ObjectLocation?] {
+    func locate(_ keys: [ObjectKey]) throws(FerryError) -> [ObjectLocation?] {
         var locations: [ObjectLocation?] = []
         var rest = keys[...]
         while !rest.isEmpty {
@@ -166,18 +166,6 @@ package final class ObjectReader: Sendable {
         try self.state.withLock { state throws(FerryError) in
             try self.raw(location, try self.pack(location.pack, &state), &state)
         }
-    }
-
-    /// Reads a whole block as it is stored, for sending it on; its objects are the receiver's to check.
-    ///
-    /// - Parameter location: of something in it.
-    /// - Returns: the block, the stored bytes of which have their sum.
-    /// - Throws: `.integrity` if it is damaged, when ``read(_:)`` may find its objects elsewhere; what the store met.
-    package func block(_ location: ObjectLocation) throws(FerryError) -> StoredBlock {
-        let pack = try self.state.withLock { state throws(FerryError) in try self.pack(location.pack, &state) }
-        let block = try StoredBlock(location.place, of: pack, in: self.repository.store)
-        guard block.isWhole else { throw FerryError(.integrity, "a block of the pack \(pack.name) is damaged") }
-        return block
     }
 
     /// The entries of a directory, in the order of their names.

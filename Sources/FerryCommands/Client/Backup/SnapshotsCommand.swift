@@ -21,15 +21,7 @@ struct SnapshotsCommand: AsyncParsableCommand {
             """
     )
 
-    @Option(help: ArgumentHelp("Only those of this machine.", valueName: "name"))
-    var host: String?
-
-    @Option(help: ArgumentHelp("Only those that were asked for this path.", valueName: "path"))
-    var path: String?
-
-    @Option(help: ArgumentHelp("Only those with this label.", valueName: "text"))
-    var tag: String?
-
+    @OptionGroup var labels: SnapshotLabels
     @OptionGroup var output: OutputOptions
 
     @Argument(help: ArgumentHelp("SERVER:REPOSITORY", valueName: "repository"))
@@ -57,9 +49,9 @@ struct SnapshotsCommand: AsyncParsableCommand {
     }
 
     private func takes(_ row: SnapshotRow) -> Bool {
-        (self.host.map { Escaping.escape(RawArguments.bytes($0)) == row.host } ?? true)
-            && (self.path.map { row.paths.contains(Escaping.escape(RawArguments.bytes($0))) } ?? true)
-            && (self.tag.map { row.tags.contains($0) } ?? true)
+        (self.labels.host.map { Escaping.escape(RawArguments.bytes($0)) == row.host } ?? true)
+            && (self.labels.path.map { row.paths.contains(Escaping.escape(RawArguments.bytes($0))) } ?? true)
+            && (self.labels.tag.map { row.tags.contains($0) } ?? true)
     }
 
     private func write(_ rows: [SnapshotRow]) throws(FerryError) {

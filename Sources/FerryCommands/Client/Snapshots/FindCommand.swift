@@ -81,15 +81,7 @@ struct FindCommand: AsyncParsableCommand {
     @Flag(help: "Print what is found in each snapshot, not each version once.")
     var all = false
 
-    @Option(help: ArgumentHelp("Only in snapshots of this machine.", valueName: "name"))
-    var host: String?
-
-    @Option(help: ArgumentHelp("Only in snapshots that were asked for this path.", valueName: "path"))
-    var path: String?
-
-    @Option(help: ArgumentHelp("Only in snapshots with this label.", valueName: "text"))
-    var tag: String?
-
+    @OptionGroup var labels: SnapshotLabels
     @OptionGroup var output: OutputOptions
 
     @Argument(help: ArgumentHelp("SERVER:REPOSITORY or a directory of a snapshot", valueName: "place"))
@@ -126,7 +118,7 @@ struct FindCommand: AsyncParsableCommand {
                         "write SERVER:REPOSITORY@latest/PATH, or SERVER:REPOSITORY and a pattern such as '/etc/**/x'"
                 )
             }
-        } else if self.host != nil || self.path != nil || self.tag != nil {
+        } else if !self.labels.isEmpty {
             throw FerryError(.usage, "`--host`, `--path` and `--tag` choose snapshots, and \(target) names one")
         }
         let patterns = self.patterns.map { RawArguments.bytes($0) }
@@ -141,9 +133,9 @@ struct FindCommand: AsyncParsableCommand {
         if let size = self.maxSize { request.maxSize = UInt64(clamping: size) }
         if let time = self.newerThan { request.newerThan = time }
         if let time = self.olderThan { request.olderThan = time }
-        if let host = self.host { request.host = Data(RawArguments.bytes(host)) }
-        if let path = self.path { request.backedUp = Data(RawArguments.bytes(path)) }
-        if let tag = self.tag { request.tag = tag }
+        if let host = self.labels.host { request.host = Data(RawArguments.bytes(host)) }
+        if let path = self.labels.path { request.backedUp = Data(RawArguments.bytes(path)) }
+        if let tag = self.labels.tag { request.tag = tag }
         return request
     }
 }
