@@ -16,8 +16,8 @@ package final class PartialFile: Sendable {
     /// Less than this is not worth keeping, in bytes: the shortest chunk of a file that the receiver has no version of.
     package static let leastKept: Int64 = 64 << 10
 
-    /// The name, escaped, for messages.
-    private let description: String
+    /// Where it goes, escaped, for messages: put together only for one, for that would take as long as a small file's write.
+    private var description: String { Self.shown(self.target, in: self.directory) }
     private let target: [CChar]
     private let umask: UInt32
     private let calls: SystemCalls
@@ -47,7 +47,6 @@ package final class PartialFile: Sendable {
     init(
         _ directory: OpenDirectory,
         target: [CChar],
-        description: String,
         owner: String = "",
         isKept: Bool = true,
         umask: UInt32,
@@ -63,14 +62,20 @@ package final class PartialFile: Sendable {
                 calls: calls
             )
         }
-        self.kept =
-            try self.opened.size > 0
-            ? KeptFile(self.opened.file.raw, size: self.opened.size, description: description, calls: calls) : nil
         self.directory = directory
         self.target = target
-        self.description = description
         self.umask = umask
         self.calls = calls
+        if self.opened.size > 0 {
+            let shown = Self.shown(target, in: directory)
+            self.kept = try KeptFile(self.opened.file.raw, size: self.opened.size, description: shown, calls: calls)
+        } else {
+            self.kept = nil
+        }
+    }
+
+    private static func shown(_ target: [CChar], in directory: OpenDirectory) -> String {
+        Escaping.escape(directory.path(of: target.dropLast().map { UInt8(bitPattern: $0) }))
     }
 
     deinit { self.discard() }

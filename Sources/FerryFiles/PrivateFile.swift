@@ -49,7 +49,6 @@ package enum PrivateFile {
             partial = try PartialFile(
                 OpenDirectory(try Directories.open(parent, calls: calls), path: Array(parent.utf8), calls: calls),
                 target: CString.make(last),
-                description: Escaping.escape(path),
                 umask: 0,
                 calls: calls
             )

@@ -118,7 +118,6 @@ extension RootDirectory {
             return try PartialFile(
                 directory,
                 target: name,
-                description: target.description,
                 owner: owner,
                 umask: self.umask,
                 calls: self.calls

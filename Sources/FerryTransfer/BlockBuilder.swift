@@ -1,5 +1,6 @@
 import FerryChunking
 import FerryErrors
+import FerryObjects
 import FerryProtocol
 import FerryWire
 import NIOCore
@@ -17,6 +18,7 @@ struct BlockBuilder {
     private var wanted = CircularBuffer<SourceReader.Chunk>()
     private(set) var wantedBytes = 0
     private var nodes = WantedNodes()
+    private var kept = KeptBlocks()
 
     init(compression: Compression) {
         self.compression = compression
@@ -28,18 +30,34 @@ struct BlockBuilder {
         /// Bytes of them.
         let length: Int
         var areNodes = false
+        /// They travel in the block that they are kept in.
+        var isKept = false
     }
 
     mutating func append(_ chunk: SourceReader.Chunk) {
         guard !chunk.isNode else { return self.nodes.append(chunk, behind: self.wanted.count) }
+        if let part = chunk.part { return self.kept.append(chunk, part) }
         self.wanted.append(chunk)
         self.wantedBytes += chunk.length
     }
 
     /// How many chunks the next block takes, and their bytes; nil if it is better to wait for more.
-    func nextBlock(mayGrow: Bool, short: Bool) -> Next? {
+    ///
+    /// - Parameters:
+    ///   - mayGrow: whether more is to come soon.
+    ///   - short: whether long blocks had better not be sent.
+    /// - Throws: `.integrity` if a kept block is damaged that is to be taken apart.
+    mutating func nextBlock(mayGrow: Bool, short: Bool) throws(FerryError) -> Next? {
+        if !short, let next = self.kept.next { return Next(count: next.count, length: next.length, isKept: true) }
+        // Whoever waits for the rest of a block has something else to send meanwhile.
+        while !self.kept.isEmpty, short || self.wanted.isEmpty && !mayGrow { self.append(try self.kept.takeApart()) }
         if self.nodes.areDue || self.wanted.isEmpty && !mayGrow, let next = self.nodes.next { return next }
         return self.nextData(mayGrow: mayGrow && !self.nodes.areWaitedFor, short: short)
+    }
+
+    private mutating func append(_ chunks: [SourceReader.Chunk]) {
+        self.wanted += chunks
+        self.wantedBytes += chunks.reduce(0) { $0 + $1.length }
     }
 
     private func nextData(mayGrow: Bool, short: Bool) -> Next? {
@@ -70,6 +88,9 @@ struct BlockBuilder {
         _ next: Next,
         sinks: [any FrameSink]
     ) throws(FerryError) -> (frame: Frame, segments: [Int]) {
+        if next.isKept, let (block, chunks) = self.kept.take() {
+            return (Self.frame(block), chunks.map(\.number))
+        }
         let ready = next.areNodes ? next.length : self.wantedBytes
         let (chunks, segments) = next.areNodes ? (self.nodes.take(next.count), []) : try self.takeData(next)
         let raw = Self.gather(chunks, length: next.length)
@@ -90,6 +111,16 @@ struct BlockBuilder {
             nodes: next.areNodes
         )
         return (frame, segments)
+    }
+
+    private static func frame(_ block: StoredBlock) -> Frame {
+        Frame.block(
+            codec: block.header.isCompressed ? .zlib : .stored,
+            ids: ChunkID.pack(block.header.parts.map(\.id)),
+            lengths: block.header.parts.map { UInt32($0.length) },
+            payload: ByteBuffer(bytes: block.body),
+            nodes: false
+        )
     }
 
     private mutating func takeData(_ next: Next) throws(FerryError) -> ([SourceReader.Chunk], segments: [Int]) {
@@ -120,6 +151,7 @@ struct BlockBuilder {
         let areNeighbours = chunks.allSatisfy { chunk in
             defer { end += chunk.length }
             return chunk.number == first.number && chunk.offset == end && chunk.isZeros == first.isZeros
+                && chunk.part?.block === first.part?.block
         }
         if areNeighbours, let slice = first.bytes(length) { return slice }
         var copy = ByteBufferAllocator().buffer(capacity: length)

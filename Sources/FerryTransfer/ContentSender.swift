@@ -183,7 +183,7 @@ struct ContentSender {
             return true
         }
         guard
-            let next = self.builder.nextBlock(
+            let next = try self.builder.nextBlock(
                 mayGrow: mayGrow && self.machine.allowedNames > 0,
                 short: Self.isSlow(sink)
             ),

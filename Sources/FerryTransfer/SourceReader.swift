@@ -1,6 +1,7 @@
 import FerryChunking
 import FerryErrors
 import FerryFiles
+import FerryObjects
 import FerryWire
 import NIOCore
 
@@ -29,6 +30,9 @@ struct SourceReader {
         /// Where it is read from if it is wanted, because it was not read to be named.
         private var remembered: (reader: RememberedNames.Reader, place: Int64)?
 
+        /// Where it lies in a block that is kept.
+        private(set) var part: BlockPart?
+
         private static let zeros = ByteBuffer(repeating: 0, count: ChunkLimits.maximumLength)
 
         /// Of a hole, that is no segment's.
@@ -45,6 +49,18 @@ struct SourceReader {
 
         init(id: ChunkID, segment: ByteBuffer, number: Int, offset: Int, length: Int) {
             (self.id, self.segment, self.number, self.offset, self.length) = (id, segment, number, offset, length)
+        }
+
+        /// One that has not been inflated.
+        init(id: ChunkID, part: BlockPart, number: Int, length: Int) {
+            (self.id, self.segment, self.number, self.offset, self.length) = (id, ByteBuffer(), number, 0, length)
+            self.part = part
+        }
+
+        /// The same in the raw bytes of its block.
+        init(_ chunk: Chunk, _ part: BlockPart, in raw: ByteBuffer) {
+            (self.id, self.number, self.length, self.part) = (chunk.id, chunk.number, chunk.length, part)
+            (self.segment, self.offset) = (raw, part.start)
         }
 
         /// A node of a backup.

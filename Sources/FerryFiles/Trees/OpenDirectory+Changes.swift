@@ -98,7 +98,6 @@ extension OpenDirectory {
             return try PartialFile(
                 self,
                 target: Self.entry(name),
-                description: Escaping.escape(self.path(of: name)),
                 owner: owner,
                 isKept: isKept,
                 umask: 0,

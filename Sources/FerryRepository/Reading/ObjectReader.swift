@@ -161,6 +161,12 @@ package final class ObjectReader: Sendable {
         return locations
     }
 
+    /// The block in which something lies, as it is stored.
+    func stored(_ location: ObjectLocation) throws(FerryError) -> StoredBlock {
+        let pack = try self.state.withLock { state throws(FerryError) in try self.pack(location.pack, &state) }
+        return try StoredBlock(location.place, of: pack, in: self.repository.store)
+    }
+
     /// The raw bytes of the block in which something lies.
     func raw(_ location: ObjectLocation) throws(FerryError) -> [UInt8] {
         try self.state.withLock { state throws(FerryError) in

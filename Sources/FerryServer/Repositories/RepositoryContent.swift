@@ -9,6 +9,7 @@ final class RepositoryContent: SnapshotContent {
     private let reader: ObjectReader
     /// The snapshot's top, of which nothing is kept but what lies in it.
     private let top: Entry
+    private var edge: EdgeBlock?
 
     init(_ repository: Repository, _ snapshot: Snapshot) {
         self.reader = repository.reader()
@@ -48,6 +49,10 @@ final class RepositoryContent: SnapshotContent {
         into output: UnsafeMutableRawBufferPointer
     ) -> [FerryError?] {
         unsafe self.reader.read(chunks, into: output)
+    }
+
+    func parts(of chunks: [(id: ChunkID, length: Int)]) -> [BlockPart?] {
+        self.reader.parts(of: chunks, after: &self.edge)
     }
 
     func entry(at path: [UInt8]) throws(FerryError) -> Entry {

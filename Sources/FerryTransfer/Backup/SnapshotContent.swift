@@ -31,6 +31,11 @@ package protocol SnapshotContent: AnyObject {
         _ chunks: [(id: ChunkID, length: Int)],
         into output: UnsafeMutableRawBufferPointer
     ) -> [FerryError?]
+    /// Finds the blocks of which many chunks are the greatest part, so that they can be sent as they are kept.
+    ///
+    /// - Parameter chunks: each with its length in bytes; called for one window of them after another.
+    /// - Returns: nil for a chunk that is better read by itself.
+    func parts(of chunks: [(id: ChunkID, length: Int)]) -> [BlockPart?]
     /// What is at a path from the snapshot's top.
     ///
     /// - Throws: `.notFound`, `.notADirectory`, `.integrity`.

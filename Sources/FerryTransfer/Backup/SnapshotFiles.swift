@@ -55,9 +55,10 @@ struct SnapshotFiles {
         let chunks = plan.compactMap { step in
             if case .chunk(let id, let length) = step { (id: id, length: length) } else { nil }
         }
-        let (segment, failures) = self.read(chunks)
+        let parts = chunks.isEmpty ? [] : self.content.parts(of: chunks)
+        let (segment, failures) = self.read(zip(chunks, parts).filter { $1 == nil }.map(\.0))
         var (pieces, path, hasFailed) = ([Piece](), self.path, false)
-        var (next, offset) = (0, 0)
+        var (next, nextRead, offset) = (0, 0, 0)
         for step in plan {
             switch step {
             case .begin(let begun, let average):
@@ -66,7 +67,18 @@ struct SnapshotFiles {
             case .hole(let length, let id):
                 if !hasFailed { self.append(SourceReader.Chunk(hole: length, id: id, number: self.number), &pieces) }
             case .chunk(let id, let length):
-                if let failure = failures[next], !hasFailed {
+                let part = parts[next]
+                next += 1
+                if let part {
+                    if !hasFailed {
+                        self.append(
+                            SourceReader.Chunk(id: id, part: part, number: self.number, length: length),
+                            &pieces
+                        )
+                    }
+                    continue
+                }
+                if let failure = failures[nextRead], !hasFailed {
                     hasFailed = true
                     self.fail(path, failure, &pieces)
                 }
@@ -80,7 +92,7 @@ struct SnapshotFiles {
                     )
                     self.append(chunk, &pieces)
                 }
-                next += 1
+                nextRead += 1
                 offset += length
             case .end:
                 if !hasFailed { pieces.append(.end(nil)) }

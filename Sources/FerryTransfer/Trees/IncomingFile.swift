@@ -53,6 +53,8 @@ final class IncomingFile {
     private let attempts: Int
     /// More than any sender tries.
     private static let maximumAttempts = 8
+    /// It is being made on another thread.
+    var isBeingWritten = false
     /// It is ready to be published, or counts for nothing any more.
     var isSettled = false
     /// The same of the one that counts.
@@ -132,6 +134,14 @@ final class IncomingFile {
 
     /// The name to be decided next; nil if there is none, or while it is looked for.
     var nextName: ReceiveMachine.Name? { self.assembly.map { $0.nextName } ?? self.undecided.first }
+
+    /// Whether bytes that just came, in one piece, are all that it has: it is new here, and nothing was put together for it.
+    ///
+    /// - Parameter count: of the bytes.
+    func isWhole(_ count: Int) -> Bool {
+        self.isComplete && self.named == UInt64(count) && self.destination == nil && self.assembly == nil
+            && !(self.isGivenUp || self.isVerified || self.isCompared || self.replacesDirectory || self.isSparse)
+    }
 
     var isComplete: Bool { self.hasEnded && !self.isUndecided && self.wanted == 0 }
 

@@ -47,16 +47,23 @@ struct TreeBatch {
     var isBusy: Bool { !self.publisher.isIdle }
     /// All is published, though the last names may not be durable.
     var isEmpty: Bool { self.actions.isEmpty && !self.isBusy }
-    /// Nothing more can be taken before something is published.
-    var isSaturated: Bool { self.isFull && self.isBusy }
-    private var isFull: Bool {
-        guard self.actions.count < self.mostFiles else { return true }
-        return self.actions.count >= Self.leastFiles && Self.waiting.load(ordering: .relaxed) >= Self.allowed
+    /// Whether nothing more can be taken before something is published.
+    ///
+    /// - Parameter coming: files that are being made.
+    func isSaturated(with coming: Int) -> Bool { self.isFull(with: coming) && self.isBusy }
+
+    private func isFull(with coming: Int) -> Bool {
+        let count = self.actions.count + coming
+        guard count < self.mostFiles else { return true }
+        return count >= Self.leastFiles && Self.waiting.load(ordering: .relaxed) + coming >= Self.allowed
     }
+
     /// Whether it had better be published now.
-    var isDue: Bool {
+    ///
+    /// - Parameter coming: files that are being made.
+    func isDue(with coming: Int) -> Bool {
         guard !self.isBusy, !self.actions.isEmpty else { return false }
-        return self.isFull || self.bytes >= Self.byteLimit
+        return self.isFull(with: coming) || self.bytes >= Self.byteLimit
             || self.start.map { .now - $0 > Self.patience } ?? false
     }
 

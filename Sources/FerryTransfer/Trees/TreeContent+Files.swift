@@ -15,7 +15,7 @@ extension TreeContent {
     }
 
     mutating func finishIfComplete(_ file: IncomingFile) throws(FerryError) {
-        guard file.isComplete, !file.isSettled else { return }
+        guard file.isComplete, !file.isSettled, !file.isBeingWritten else { return }
         file.isSettled = true
         if file.isGivenUp {
             guard file.successor == nil else { return }
@@ -35,23 +35,40 @@ extension TreeContent {
                 modified: file.modified,
                 inherits: file.directory.inherits
             )
-            file.metadata.forgetSet()
-            // The file itself is whole.
-            if let failure { self.failures.append((file.path, failure)) }
-            file.releaseSources()
-            file.destination = nil
-            let subject = TreeBatch.Subject(directory: file.directory, path: file.path)
-            if file.replacesDirectory {
-                self.replacements.add(destination.partial, file.metadata, subject)
-            } else {
-                self.batch.add(.file(destination.partial, file.metadata, path: file.path), subject, bytes: file.named)
-            }
-            self.advance()
+            self.sealed(file, destination.partial, failure)
         } catch {
             self.giveUp(file, error)
             guard !error.endsTree else { throw error }
             self.settle(file)
         }
+    }
+
+    /// Takes in a small file that was made, or could not be.
+    mutating func made(_ file: IncomingFile, _ result: Result<FileWriters.Sealed, FerryError>) throws(FerryError) {
+        file.isSettled = true
+        switch result {
+        case .success(let (partial, failure)): self.sealed(file, partial, failure)
+        case .failure(let error):
+            self.giveUp(file, error)
+            guard !error.endsTree else { throw error }
+            self.settle(file)
+        }
+    }
+
+    /// A file is whole, and is to be published with others.
+    private mutating func sealed(_ file: IncomingFile, _ partial: PartialFile, _ failure: FerryError?) {
+        file.metadata.forgetSet()
+        // The file itself is whole.
+        if let failure { self.failures.append((file.path, failure)) }
+        file.releaseSources()
+        file.destination = nil
+        let subject = TreeBatch.Subject(directory: file.directory, path: file.path)
+        if file.replacesDirectory {
+            self.replacements.add(partial, file.metadata, subject)
+        } else {
+            self.batch.add(.file(partial, file.metadata, path: file.path), subject, bytes: file.named)
+        }
+        self.advance()
     }
 
     private mutating func reportContent(of file: IncomingFile) {

@@ -11,10 +11,8 @@ struct TreeContent {
     private static let assemblyLimit: UInt64 = 64 << 10
     /// Files of which a part has come, each of which is open.
     private static let openLimit = 256
-    /// Directories that are open because files in them are on their way.
-    private static let directoryLimit = 256
-
     private let top: OpenDirectory
+    private let directoryLimit: Int
     let owner: String
     let willWrite: TreeReceiver.WillWrite?
     private let blocks: BlockReceiver
@@ -33,6 +31,7 @@ struct TreeContent {
     private var coming = ComingFiles()
 
     var batch: TreeBatch
+    var writers: FileWriters
     /// Directories that were entered and have not got their metadata.
     private var openDirectories = 0
     private var openLevels = 0
@@ -50,10 +49,12 @@ struct TreeContent {
         willWrite: TreeReceiver.WillWrite?
     ) {
         self.top = top
+        self.directoryLimit = options.openDirectories
         self.owner = options.owner
         self.willWrite = willWrite
         self.renamed = RenamedFiles(top, mayRead: options.mayRead)
         self.batch = TreeBatch(top: top, mostFiles: options.batchFiles)
+        self.writers = FileWriters(count: options.writers)
         let machine = ReceiveMachine(limits: limits, announcedSize: nil, repeats: .resent)
         self.blocks = BlockReceiver(machine: machine, limits: limits, window: window)
     }
@@ -64,12 +65,18 @@ struct TreeContent {
     var outstanding: Int { self.needed.weight }
     /// Nothing more is to be decided before some of what was is done.
     var isHeldBack: Bool {
-        self.openDirectories - self.openLevels > Self.directoryLimit || self.order.count > 2 * WireConstants.itemWindow
+        self.waitingDirectories > self.directoryLimit || self.order.count > 2 * WireConstants.itemWindow
     }
+    /// Directories that are open because files in them are on their way.
+    private var waitingDirectories: Int { self.openDirectories - self.openLevels }
     /// What a cut transfer left is being looked through.
     var isLookedFor: Bool { self.naming.first.map { $0.isUndecided && $0.nextName == nil } ?? false }
     /// All is published, though the last names may not be durable.
-    var isEmpty: Bool { self.batch.isEmpty && self.order.isEmpty }
+    var isEmpty: Bool { self.writers.isEmpty && self.batch.isEmpty && self.order.isEmpty }
+    /// Files are being made or published.
+    var isBusy: Bool { !self.writers.isEmpty || self.batch.isBusy }
+    /// Nothing more can be taken before something is made or published.
+    var isSaturated: Bool { self.writers.isFull || self.batch.isSaturated(with: self.writers.count) }
 
     mutating func takeFailures() -> [(path: [UInt8], error: FerryError)] {
         defer { self.failures = [] }
@@ -199,10 +206,11 @@ struct TreeContent {
 
     // MARK: Deciding
 
-    /// Takes in what was published.
+    /// Takes in what was made and what was published.
     ///
-    /// - Throws: what syncing failed with.
+    /// - Throws: what syncing failed with, and making a file if the next would fail as well.
     mutating func refresh() throws(FerryError) {
+        for (file, result) in self.writers.take() { try self.made(file, result) }
         for (subject, error) in try self.batch.take() {
             if let error { self.failures.append((subject.path, error)) }
             subject.directory.pending -= 1
@@ -222,7 +230,7 @@ struct TreeContent {
         var wants: [ChunkID] = []
         var decided = 0
         var read = 0
-        while read < FileReceiver.decisionStep, decided < WireConstants.namesPerFrame, !self.batch.isSaturated,
+        while read < FileReceiver.decisionStep, decided < WireConstants.namesPerFrame, !self.isSaturated,
             let file = self.naming.first, file.destination != nil || self.openFiles.value < Self.openLimit
         {
             try self.prepare(file, sink)
@@ -314,32 +322,53 @@ struct TreeContent {
         from connection: Int,
         _ sink: any FrameSink
     ) throws(FerryError) {
-        let length = unsafe try self.blocks.blockReceived(block, payload, from: connection, sink: sink) {
-            bytes,
-            offset throws(FerryError) in
-            unsafe try self.write(bytes, at: offset)
+        let length = try self.blocks.blockReceived(block, payload, from: connection, sink: sink) {
+            deliveries,
+            raw throws(FerryError) in
+            try self.write(deliveries, raw)
+            self.writers.write(raw, sink: sink)
         }
         self.summary.bytes += UInt64(length)
         self.summary.wireBytes += UInt64(payload.readableBytes)
         self.publishIfDue(sink)
     }
 
+    private mutating func write(_ deliveries: [ReceiveMachine.Delivery], _ raw: ByteBuffer) throws(FerryError) {
+        var rest = deliveries[...]
+        var start = 0
+        while let first = rest.first {
+            var end = start
+            while let next = rest.first, next.offset == first.offset + UInt64(end - start) {
+                end += next.length
+                rest.removeFirst()
+            }
+            try self.write(raw, start..<end, at: first.offset)
+            start = end
+        }
+    }
+
     /// Writes neighbours, which may belong to several files.
-    private mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError) {
-        var done = 0
-        while done < bytes.count {
-            let place = offset + UInt64(done)
-            guard let (file, start) = self.coming.file(at: place) else {
+    private mutating func write(_ raw: ByteBuffer, _ range: Range<Int>, at offset: UInt64) throws(FerryError) {
+        var start = range.lowerBound
+        while start < range.upperBound {
+            let place = offset + UInt64(start - range.lowerBound)
+            guard let (file, beginning) = self.coming.file(at: place) else {
                 throw FerryError(.internalError, "a chunk belongs to no file of the tree")
             }
             // A file's names that came so far end where the next file begins, or beyond what is wanted.
-            let count = Int(min(UInt64(bytes.count - done), start + file.named - place))
+            let count = Int(min(UInt64(range.upperBound - start), beginning + file.named - place))
             guard count > 0 else { throw FerryError(.internalError, "a chunk lies beyond its file") }
-            let piece = unsafe UnsafeRawBufferPointer(rebasing: bytes[done..<(done + count)])
+            let piece = start..<(start + count)
+            start += count
             file.wanted -= min(file.wanted, UInt64(count))
-            done += count
             do throws(FerryError) {
-                if !file.isGivenUp { unsafe try self.destination(of: file).write(piece, at: place - start) }
+                if self.writers.isUsed, file.isWhole(count) {
+                    try file.directory.willChange()
+                    try self.willWrite?(count)
+                    self.writers.append(file, piece, owner: self.owner)
+                } else if !file.isGivenUp {
+                    try self.destination(of: file).write(raw, piece, at: place - beginning)
+                }
             } catch {
                 try self.fail(file, error)
             }
@@ -352,7 +381,9 @@ struct TreeContent {
 
     /// Publishes what is whole, where that is due or others wait for it.
     mutating func publishIfDue(_ sink: any FrameSink) {
-        if self.batch.isDue || self.isHeldBack { self.batch.publish(sink) }
+        // At half of what may wait, so that there is more to do meanwhile.
+        let areMany = self.waitingDirectories > self.directoryLimit / 2
+        if areMany || self.isHeldBack || self.batch.isDue(with: self.writers.count) { self.batch.publish(sink) }
     }
 
     /// Publishes what is whole.
@@ -368,6 +399,8 @@ struct TreeContent {
 
     /// Ends without the rest: what is whole is published.
     mutating func abandon(keeping: Bool) {
+        self.writers.wait()
+        for (file, result) in self.writers.take() { try? self.made(file, result) }
         self.batch.abandon(keeping: keeping)
         for (file, _, _) in self.replacements.files { file.discard() }
         self.replacements = TreeReplacements()

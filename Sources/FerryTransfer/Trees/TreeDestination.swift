@@ -1,5 +1,6 @@
 import FerryErrors
 import FerryFiles
+import NIOCore
 
 /// How many destinations there are.
 final class OpenCount {
@@ -30,6 +31,25 @@ final class TreeDestination: ByteDestination {
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(FerryError) {
         try self.willWrite?(bytes.count)
         unsafe try self.partial.write(bytes, at: Int64(clamping: offset))
+    }
+
+    /// Writes a part of a block.
+    ///
+    /// - Parameters:
+    ///   - block: its bytes.
+    ///   - range: which of them.
+    ///   - offset: in bytes from the file's start.
+    /// - Throws: what writing fails with.
+    func write(_ block: ByteBuffer, _ range: Range<Int>, at offset: UInt64) throws(FerryError) {
+        var result = Result<Void, FerryError>.success(())
+        unsafe block.withUnsafeReadableBytes { bytes in
+            do throws(FerryError) {
+                unsafe try self.write(UnsafeRawBufferPointer(rebasing: bytes[range]), at: offset)
+            } catch {
+                result = .failure(error)
+            }
+        }
+        try result.get()
     }
 
     func read(into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(FerryError) {

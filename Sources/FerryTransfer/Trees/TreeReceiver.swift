@@ -24,6 +24,10 @@ package final class TreeReceiver {
         package var owner = ""
         /// Files that become durable and visible together, at most: each is open until then, and as many again may wait.
         package var batchFiles = 4096
+        /// Directories that are open because files in them are on their way, at most, besides those that are gone through.
+        package var openDirectories = 384
+        /// Threads that make small files; with none, who receives them does.
+        package var writers = 0
         /// Whether the sender is told what could not be done, and what is reported.
         package var tellsPeer = false
         /// Whether each change is reported.
@@ -163,8 +167,8 @@ package final class TreeReceiver {
         if self.isFinished { return .finished }
         try self.content.refresh()
         self.tell(sink)
-        if self.content.batch.isSaturated {
-            self.content.publish(sink)
+        if self.content.isSaturated {
+            self.content.publishIfDue(sink)
             return .working
         }
         if let arrival = self.held.popFirst() {
@@ -183,7 +187,7 @@ package final class TreeReceiver {
         }
         if self.end != nil { return try self.finish(sink) }
         self.content.publishIfDue(sink)
-        let isBlocked = self.content.batch.isBusy && self.content.isHeldBack
+        let isBlocked = self.content.isBusy && self.content.isHeldBack
         return isBlocked || self.content.isLookedFor ? .working : .waiting
     }
 
@@ -237,8 +241,9 @@ package final class TreeReceiver {
     /// Publishes what is left, removes what is to be removed, syncs once more, and confirms.
     private func finish(_ sink: any FrameSink) throws(FerryError) -> Progress {
         guard self.content.isEmpty else {
-            self.content.publish(sink)
-            guard self.content.batch.isBusy else {
+            // With what is just being made, in one go.
+            if self.content.writers.isEmpty { self.content.publish(sink) }
+            guard self.content.isBusy else {
                 throw FerryError(.internalError, "files of the tree were neither published nor given up")
             }
             return .working
@@ -341,7 +346,7 @@ extension TreeReceiver: JoinableTransfer {
 
     package func received(_ frame: Frame, from number: Int, sink: any FrameSink) throws(FerryError) {
         let arrival = Arrival(frame: frame, connection: number, sink: sink)
-        guard self.held.isEmpty, !self.content.batch.isSaturated else {
+        guard self.held.isEmpty, !self.content.isSaturated else {
             self.heldWeight += frame.weight
             guard self.heldWeight <= self.heldLimit else {
                 throw FerryError(.limit, "the sender sends more than the windows allow")

@@ -39,8 +39,11 @@ final class TreePair {
         filter: TreeFilter = TreeFilter(),
         sourceMetadata: MetadataPolicy? = nil,
         sourceCalls: SystemCalls = .real,
-        targetCalls: SystemCalls = .real
+        targetCalls: SystemCalls = .real,
+        writers: Int = 2
     ) throws {
+        var options = options
+        options.writers = writers
         let failures = self.failures
         let onEvent: TreeEvents = { event in
             if case .failed(let path, let error) = event {

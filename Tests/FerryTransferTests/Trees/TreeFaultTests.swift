@@ -26,12 +26,12 @@ import Testing
         for number in 0..<20 { try scratch.write("source/d\(number % 3)/f\(number)", "content of \(number)") }
     }
 
-    @Test func aNameIsGivenOnlyBetweenTwoSyncs() throws {
+    @Test(arguments: [0, 1, 3]) func aNameIsGivenOnlyBetweenTwoSyncs(_ writers: Int) throws {
         var generator = SeededGenerator(seed: 1)
         let scratch = try TreeScratch()
         try self.fill(scratch)
         let recorder = Recorder()
-        let pair = try TreePair(scratch.source, scratch.target, targetCalls: recorder.calls)
+        let pair = try TreePair(scratch.source, scratch.target, targetCalls: recorder.calls, writers: writers)
         try pair.run(&generator)
         let calls = recorder.recorded
         let names = calls.indices.filter { [.linkat, .renameat].contains(calls[$0]) }

@@ -4,6 +4,7 @@ import FerryFiles
 import FerryProtocol
 import FerryTransfer
 import FerryWire
+import NIOCore
 import Synchronization
 
 /// A directory to a server, with all that is in it.
@@ -77,6 +78,9 @@ struct PullTreeTransfer: Transfer {
         OpenFiles.raise()
         var options = TreeReceiver.Options()
         options.comparesContent = context.comparesContent
+        // More of them wait for each other in the file system's journal.
+        options.writers = min(System.coreCount, 4)
+        options.openDirectories = min(1024, OpenFiles.limit / 4)
         options.deletes = context.trees.deletes
         options.maxDelete = context.trees.maxDelete
         options.isDryRun = context.trees.isDryRun
