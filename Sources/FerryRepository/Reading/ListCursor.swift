@@ -61,18 +61,35 @@ struct BranchCursor {
         self.levels.append(Level(branch: branch, next: start(branch)))
     }
 
+    /// Whether all has been told.
+    var isAtEnd: Bool { self.root == nil && self.levels.isEmpty }
+
+    /// Bytes that it holds.
+    var memory: Int {
+        self.levels.reduce(0) { sum, level in
+            level.branch.children.reduce(sum) {
+                $0 + MemoryLayout<Branch.Child>.stride + MemorySizes.array + $1.firstName.count
+            }
+        }
+    }
+
     static var damaged: FerryError { FerryError(.integrity, "a list is damaged: a part is not what is told of it") }
 }
 
 /// Reads a directory, entry by entry.
 package struct DirectoryCursor {
+    private let reader: ObjectReader
+    private let id: ChunkID
     private var parts: BranchCursor
     private var entries: ArraySlice<Entry> = []
     private var last: [UInt8]?
-    /// The name to begin at.
+    /// The name to begin at, until it is found.
     private var start: [UInt8]?
+    /// The name that was told last; what the directory is read again for comes behind it.
+    private var told: [UInt8]?
 
     init(_ reader: ObjectReader, _ id: ChunkID, at start: [UInt8]? = nil) {
+        (self.reader, self.id) = (reader, id)
         self.parts = BranchCursor(reader, root: id, ofDirectory: true)
         self.start = start
     }
@@ -99,10 +116,56 @@ package struct DirectoryCursor {
             self.entries = leaf.entries[...]
             if let start {
                 self.entries = self.entries.drop { $0.name.lexicographicallyPrecedes(start) }
+                if let told = self.told, self.entries.first?.name == told { self.entries.removeFirst() }
                 self.start = nil
             }
         }
-        return self.entries.popFirst()
+        return self.nextAtHand()
+    }
+
+    /// The next entry, if it has been read already.
+    mutating func nextAtHand() -> Entry? {
+        guard let entry = self.entries.popFirst() else { return nil }
+        // An empty slice would keep all that it was cut from.
+        if self.entries.isEmpty { self.entries = [] }
+        self.told = entry.name
+        return entry
+    }
+
+    /// Bytes that it holds.
+    var memory: Int { self.entries.reduce(self.parts.memory) { $0 + $1.memory } }
+
+    /// Gives up what it has read and not told; that is read again when it goes on.
+    mutating func letGo() {
+        // Before the first is told there is nothing to go on behind, and at the end nothing to give up.
+        guard let told = self.told, !self.entries.isEmpty || !self.parts.isAtEnd else { return }
+        self.parts = BranchCursor(self.reader, root: self.id, ofDirectory: true)
+        self.entries = []
+        (self.start, self.last) = (told, nil)
+    }
+}
+
+/// What things take in memory beside their bytes.
+enum MemorySizes {
+    /// The header of an array, and what the allocator takes for it.
+    static let array = 48
+}
+
+extension Entry {
+    /// Bytes that it takes while it is held, about.
+    fileprivate var memory: Int {
+        let content =
+            switch self.content {
+            case .segments(let segments): MemorySizes.array + segments.count * MemoryLayout<Segment>.stride
+            case .link(let bytes), .furtherName(let bytes): MemorySizes.array + bytes.count
+            case .recipe, .directory, .special: 0
+            }
+        let attributes = self.attributes.reduce(0) { sum, attribute in
+            sum + MemoryLayout<EntryAttribute>.stride + 2 * MemorySizes.array + attribute.name.count
+                + attribute.value.count
+        }
+        let accounts = self.accounts.count * MemoryLayout<EntryAccount>.stride
+        return MemoryLayout<Entry>.stride + MemorySizes.array + self.name.count + content + attributes + accounts
     }
 }
 

@@ -7,12 +7,14 @@ import FerryTransfer
 /// One snapshot, as what is sent of it is read.
 final class RepositoryContent: SnapshotContent {
     private let reader: ObjectReader
+    private let directories: OpenDirectories
     /// The snapshot's top, of which nothing is kept but what lies in it.
     private let top: Entry
     private var edge: EdgeBlock?
 
     init(_ repository: Repository, _ snapshot: Snapshot) {
         self.reader = repository.reader()
+        self.directories = OpenDirectories(self.reader)
         self.top = Entry(
             name: [],
             mode: 0o040755,
@@ -27,12 +29,13 @@ final class RepositoryContent: SnapshotContent {
     ///   - root: the node of the snapshot's top.
     init(_ reader: ObjectReader, root: ChunkID) {
         self.reader = reader
+        self.directories = OpenDirectories(reader)
         self.top = Entry(name: [], mode: 0o040755, seconds: 0, nanoseconds: 0, content: .directory(root))
     }
 
     func entries(of directory: ChunkID) throws(FerryError) -> NextEntry {
-        var cursor = self.reader.directory(directory)
-        return { () throws(FerryError) in try cursor.next() }
+        let open = self.directories.open(directory)
+        return { () throws(FerryError) in try open.next() }
     }
 
     func checkParts(of directory: ChunkID) throws(FerryError) { try self.reader.checkParts(of: directory) }

@@ -5,7 +5,8 @@ package import FerryObjects
 
 /// Walks two trees of snapshots side by side, directory by directory, in the order of the names' bytes.
 ///
-/// It goes only where it is told to (``enter(_:old:new:)``), and holds one part of one directory for each level and side.
+/// It goes only where it is told to (``enter(_:old:new:)``), and holds one entry for each level and side, besides what the snapshots'
+/// contents hold of directories that are read.
 package struct TreePair {
     package enum Side: Sendable, Equatable { case old, new }
 

@@ -107,6 +107,43 @@ import Testing
         }
     }
 
+    /// Of a tree as deep as it is wide, the daemon holds but a part of what it has begun to read.
+    @Test func aSnapshotAsDeepAsWide() async throws {
+        try await Self.besieged { besieged in
+            let peer = try await besieged.logIn()
+            let empty = Entry(name: [], mode: 0o100644, seconds: 0, nanoseconds: 0, content: .segments([]))
+            let files = (0..<8000).map { number in
+                var entry = empty
+                entry.name = Array("f\(number + 10_000)".utf8)
+                return entry
+            }
+            func levels(_ bottom: WireObject) -> [WireObject] {
+                var objects = [Self.hello, bottom]
+                for _ in 0..<200 {
+                    objects.append(WireObject.directory([objects[objects.count - 1].entry("d")] + files))
+                }
+                return objects
+            }
+            try await peer.backUp(levels(Self.top))
+            try await peer.backUp(levels(WireObject.directory([Self.hello.file("b")])))
+            await peer.close()
+            let daemon = besieged.daemon
+            let ids = try await daemon.snapshots().compactMap { $0["id"] as? String }
+            for command in [
+                "find nas:laptops a", "diff nas:laptops@\(ids[0]) nas:laptops@\(ids[1]) --content-only",
+                "restore nas:laptops@\(ids[0]) back --exclude 'f*'",
+            ] {
+                try besieged.forgetPeak()
+                let before = try besieged.peak()
+                let done = try await daemon.shell("ferry \(command)")
+                #expect(done.status == 0, "\(command): \(done.errors)")
+                // Two snapshots of 200 levels, each of which is more than 1 MiB.
+                let taken = try besieged.peak() - before
+                #expect(taken < 96 << 20, "\(command): \(taken >> 20) MiB")
+            }
+        }
+    }
+
     /// Directories within directories, deeper than any disk has them.
     @Test func aSnapshotOfGreatDepth() async throws {
         try await Self.besieged { besieged in
