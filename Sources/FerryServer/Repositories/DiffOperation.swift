@@ -39,7 +39,7 @@ final class DiffOperation: FrameOperation {
         var bytes = 0
         var isFinished = false
         loop: while bytes < Self.frameLimit {
-            switch comparison.next() {
+            switch try comparison.next() {
             case .differs(let difference):
                 differences.append(WireDifference(difference))
                 bytes += difference.path.count + 192

@@ -1,5 +1,6 @@
 import FerryChunking
 import FerryErrors
+import FerryFiles
 import FerryObjects
 import FerryRepository
 import FerryTransfer
@@ -60,7 +61,15 @@ final class RepositoryContent: SnapshotContent {
 
     func entry(at path: [UInt8]) throws(FerryError) -> Entry {
         var entry = self.top
-        for component in path.split(separator: UInt8(ascii: "/")) {
+        let components = path.split(separator: UInt8(ascii: "/"))
+        // A further name may cite a path of any length, and each step reads a directory.
+        guard components.count <= TreeWalk.maximumDepth else {
+            throw FerryError(
+                .tooLarge,
+                "\(Escaping.escape(path.prefix(256)))… lies more than \(TreeWalk.maximumDepth) directories deep"
+            )
+        }
+        for component in components {
             guard case .directory(let node) = entry.content else {
                 throw FerryError(.notADirectory, "\(Escaping.escape(path)) leads through what is no directory")
             }

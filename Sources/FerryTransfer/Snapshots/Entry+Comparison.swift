@@ -77,6 +77,14 @@ extension Entry {
     }
 }
 
+extension Entry {
+    /// Directories that are read to find out what it is a further name of.
+    var directoriesToName: Int {
+        guard case .furtherName(let first) = self.content else { return 0 }
+        return 1 + first.count { $0 == UInt8(ascii: "/") }
+    }
+}
+
 extension SnapshotContent {
     /// An entry with the content of the thing of which it is a further name.
     ///

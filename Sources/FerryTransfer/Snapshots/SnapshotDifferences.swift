@@ -19,6 +19,8 @@ package final class SnapshotDifferences {
         package var contentOnly = false
         /// A directory that is on one side only is told once, and what is in it counted.
         package var collapses = false
+        /// Entries that are looked at on both sides together; a snapshot may tell of one directory in very many places.
+        package var entryLimit = 500_000_000
 
         package init() {}
     }
@@ -64,16 +66,19 @@ package final class SnapshotDifferences {
     private var counting: (difference: Difference, depth: Int)?
     private var events: [Event] = []
     private var work = 0
+    private var entriesLeft: Int
     /// Directories that were read; for tests.
     package private(set) var directoriesRead = 0
 
     package init(old: Place, new: Place, options: Options) {
         (self.old, self.new, self.options) = (old, new, options)
         self.pair = TreePair(old: old.content, new: new.content)
+        self.entriesLeft = options.entryLimit
     }
 
     /// - Returns: nil once all is compared.
-    package func next() -> Event? {
+    /// - Throws: `.limit` beyond that of entries.
+    package func next() throws(FerryError) -> Event? {
         if !self.hasBegun {
             self.hasBegun = true
             self.compare([], self.old.entry, self.new.entry)
@@ -92,9 +97,20 @@ package final class SnapshotDifferences {
                 // What the other side has there is not new for that.
                 self.pair.skipRest()
                 return .failed(path, error.of(side))
-            case .entry(let path, let old, let new): self.compare(path, old, new)
+            case .entry(let path, let old, let new):
+                self.entriesLeft -= (old == nil ? 0 : 1) + (new == nil ? 0 : 1)
+                guard self.entriesLeft >= 0 else { throw self.tooMany }
+                self.compare(path, old, new)
             }
         }
+    }
+
+    private var tooMany: FerryError {
+        FerryError(
+            .limit,
+            "there are more than \(self.options.entryLimit) files and directories to compare",
+            remedy: "compare directories in them one by one"
+        )
     }
 
     private func compare(_ path: [UInt8], _ old: Entry?, _ new: Entry?) {
@@ -137,7 +153,7 @@ package final class SnapshotDifferences {
     private func resolving(_ path: [UInt8], _ entry: Entry?, _ side: TreePair.Side) -> Entry?? {
         guard let entry else { return .some(nil) }
         guard case .furtherName = entry.content else { return entry }
-        self.work += Self.directoryCost
+        self.work += Self.directoryCost * entry.directoriesToName
         do throws(FerryError) {
             return try (side == .old ? self.old : self.new).content.resolved(entry)
         } catch {

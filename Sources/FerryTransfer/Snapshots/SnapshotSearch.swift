@@ -42,6 +42,8 @@ package final class SnapshotSearch {
     private static let directoryCost = 200
 
     private let query: SearchQuery
+    private let entryLimit: Int
+    private var entriesLeft: Int
     private var fruitless: FruitlessNodes
     private var pair = TreePair(old: nil, new: nil)
     private var contents: (old: (any SnapshotContent)?, new: (any SnapshotContent)?) = (nil, nil)
@@ -56,8 +58,10 @@ package final class SnapshotSearch {
     /// - Parameters:
     ///   - query: what is looked for.
     ///   - memory: how many directories without a hit are remembered.
-    package init(_ query: SearchQuery, memory: Int = 32_768) {
+    ///   - entryLimit: how many entries are looked at in all snapshots together; one may tell of a directory in very many places.
+    package init(_ query: SearchQuery, memory: Int = 32_768, entryLimit: Int = 500_000_000) {
         self.query = query
+        (self.entryLimit, self.entriesLeft) = (entryLimit, entryLimit)
         self.fruitless = FruitlessNodes(limit: memory)
     }
 
@@ -85,6 +89,7 @@ package final class SnapshotSearch {
     }
 
     /// - Returns: nil once the snapshot has been looked through.
+    /// - Throws: `.limit` beyond that of entries.
     package func next() throws(FerryError) -> Event? {
         while true {
             if !self.events.isEmpty { return self.events.removeFirst() }
@@ -100,9 +105,20 @@ package final class SnapshotSearch {
                 // What could not be read may hold something. On the older side it was told already.
                 self.markFruitful()
                 if side == .new { return .failed(path, error) }
-            case .entry(let path, let old, let new): try self.entry(path, old, new)
+            case .entry(let path, let old, let new):
+                self.entriesLeft -= (old == nil ? 0 : 1) + (new == nil ? 0 : 1)
+                guard self.entriesLeft >= 0 else { throw self.tooMany }
+                try self.entry(path, old, new)
             }
         }
+    }
+
+    private var tooMany: FerryError {
+        FerryError(
+            .limit,
+            "there are more than \(self.entryLimit) files and directories to look through",
+            remedy: "look through directories of one snapshot, or choose snapshots with --host, --path or --tag"
+        )
     }
 
     private func markFruitful() {
@@ -135,7 +151,7 @@ package final class SnapshotSearch {
         else { return nil }
         if case .furtherName = entry.content {
             // What it is, is said elsewhere.
-            self.work += Self.directoryCost
+            self.work += Self.directoryCost * entry.directoriesToName
             self.markFruitful()
         }
         do throws(FerryError) {

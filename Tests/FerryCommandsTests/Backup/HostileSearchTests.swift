@@ -93,17 +93,78 @@ import Testing
                 #expect(await peer.failure() == code, "\(request.body)")
             }
             // Each was refused, and no more than that: the connection goes on.
-            for request in [Self.find(), Self.diff("laptops@latest", "laptops@latest/a")] {
-                try await peer.send(request)
-                while let frame = await peer.next() {
-                    if case .failure(let failure) = frame.body { Issue.record("\(failure)") }
-                    if case .finished = frame.body { break }
-                }
+            try await peer.send(Self.find())
+            let found = try #require(await Self.findings(peer))
+            #expect(found.count == 2 && found[0].searched.first, "\(found)")
+            #expect(found.last?.found.path == Data("a".utf8) && found.last?.found.entry.size == 5, "\(found)")
+            try await peer.send(Self.diff("laptops@latest", "laptops@latest/a"))
+            guard case .differences(let told) = await peer.next()?.body, told.differences.count == 2 else {
+                Issue.record("a directory and a file do not differ")
+                return
             }
-            try await peer.send(Self.find(), Frame.credit(1))
-            let end = await peer.failure()
-            #expect(end == .violation || end == nil)
+            let differences = told.differences
+            // The one is the other's place, and what is in a directory is gone.
+            #expect(differences[0].path.isEmpty && differences[0].hasOld && differences[0].hasNew)
+            #expect(differences[1].path == Data("a".utf8) && differences[1].hasOld && !differences[1].hasNew)
+            guard case .finished = await peer.next()?.body else {
+                Issue.record("the comparison does not end")
+                return
+            }
             await peer.close()
+            // Before a search is over there is nothing to be said.
+            let early = try await besieged.logIn()
+            try await early.backUp(Self.doubling)
+            try await early.send(Self.find { $0.patterns = [Data("/a/**/none".utf8)] }, Frame.credit(1))
+            #expect(await early.failure() == .violation)
+            await early.close()
+        }
+    }
+
+    /// What a search finds; nil if it does not end as it should.
+    private static func findings(_ peer: WirePeer) async -> [WireFinding]? {
+        var all: [WireFinding] = []
+        while let frame = await peer.next() {
+            switch frame.body {
+            case .findings(let findings): all += findings.findings
+            case .finished: return all
+            default: return nil
+            }
+        }
+        return nil
+    }
+
+    /// A snapshot of some hundred bytes that tells of more places than can be gone through.
+    private static let doubling: [WireObject] = {
+        var objects = [Self.hello, Self.top]
+        for _ in 0..<100 {
+            let last = objects[objects.count - 1]
+            objects.append(WireObject.directory([last.entry("a"), last.entry("b")]))
+        }
+        return objects
+    }()
+
+    /// Who asks for what takes forever, and leaves, is not worked for any longer; others are served meanwhile.
+    @Test func whoLeavesAnEndlessWalk() async throws {
+        try await Self.besieged { besieged in
+            let peer = try await besieged.logIn()
+            try await peer.backUp(Self.doubling)
+            try await peer.backUp([Self.hello, Self.top])
+            await peer.close()
+            let ids = try await besieged.daemon.snapshots().compactMap { $0["id"] as? String }
+            var collapsing = WireDiff.with {
+                $0.old = Data("laptops@\(ids[1])".utf8)
+                $0.new = Data("laptops@\(ids[0])".utf8)
+            }
+            collapsing.collapse = true
+            for (name, request) in [
+                ("find", Self.find { $0.patterns = [Data("/a/**/none".utf8)] }), ("diff", .diff(collapsing)),
+            ] {
+                let peer = try await besieged.logIn()
+                try await peer.send(request)
+                try await besieged.serve()
+                await peer.close()
+                _ = try await besieged.daemon.log.text(matching: "\(name) failed")
+            }
         }
     }
 
@@ -150,11 +211,17 @@ import Testing
             let peer = try await besieged.logIn()
             var objects = [Self.hello, Self.top]
             for _ in 0..<600 { objects.append(WireObject.directory([objects[objects.count - 1].entry("d")])) }
+            // Of what lies no less deep this is another name.
+            var name = Self.hello.file("name")
+            name.content = .furtherName(Array((String(repeating: "d/", count: 601) + "a").utf8))
+            objects.append(WireObject.directory([objects[objects.count - 1].entry("d"), name]))
             try await peer.backUp(objects)
             await peer.close()
             let daemon = besieged.daemon
             let found = try await daemon.ferry("find", "nas:laptops", "a")
             #expect(found.status == 3 && found.errors.contains("too deep"), "\(found.errors)")
+            let named = try await daemon.ferry("find", "nas:laptops", "name")
+            #expect(named.text.isEmpty && named.errors.contains("directories deep"), "\(named.text) \(named.errors)")
             let diff = try await daemon.ferry("diff", "nas:laptops@latest", "nas:laptops@latest/d")
             #expect(diff.status == 3 && diff.errors.contains("too deep"), "\(diff.status) \(diff.errors)")
         }
@@ -187,7 +254,10 @@ import Testing
                 for _ in 0..<3 { try await besieged.serve(#_sourceLocation) }
                 let held = try besieged.memory() - before
                 #expect(held < 160 << 20, "\(held >> 20) MiB are held")
+                // Nobody has been told to the end.
+                #expect(!besieged.daemon.log.text.contains(" find "))
                 for peer in peers { await peer.close() }
+                _ = try await besieged.daemon.log.text(matching: "(?s)(find failed.*){4}")
             }
         }
     }

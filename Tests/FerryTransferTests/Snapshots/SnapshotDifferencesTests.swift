@@ -34,7 +34,7 @@ import Testing
             options: options
         )
         var result = Result()
-        while let event = comparison.next() {
+        while let event = try comparison.next() {
             switch event {
             case .differs(let difference):
                 result.order.append(difference.path)
