@@ -96,7 +96,7 @@ extension RepositoryIndex {
         }
     }
 
-    /// Tells again of places that were dropped and are good after all.
+    /// Tells again of places that were dropped and are good after all; those that are not dropped any more stay as they are.
     ///
     /// - Parameters:
     ///   - places: which, of one pack.
@@ -105,11 +105,13 @@ extension RepositoryIndex {
     package func takeBack(_ places: [IndexedObject], of pack: IndexedPack) throws(FerryError) {
         let sorted = Sorted(places)
         try self.write { db in
-            try Self.insert(db, pack: pack.number, kind: Int64(pack.kind.rawValue), sorted)
+            // The pack may have been dropped as a whole meanwhile.
+            guard try Self.has(db, pack) else { return }
             let forget = try db.cachedStatement(sql: "DELETE FROM damage WHERE pack = ? AND id = ? AND block = ?")
             for (id, place) in sorted.objects {
                 try forget.execute(arguments: [pack.number, id, Int64(place.place.block)])
             }
+            try Self.insert(db, pack: pack.number, kind: Int64(pack.kind.rawValue), sorted)
             // What cites them may be complete again.
             try db.execute(sql: "UPDATE meta SET value = 1 WHERE key = 'unmarked'")
         }
@@ -125,11 +127,24 @@ extension RepositoryIndex {
         case other
     }
 
+    /// What the index tells of a pack, at one time.
+    package struct PackTelling {
+        /// Of each object that was asked for.
+        package let objects: [Telling]
+        /// Places in it that were dropped, whatever was asked for.
+        package let dropped: Int
+    }
+
     /// Compares what a pack holds with what the index tells of it.
     ///
+    /// - Parameters:
+    ///   - objects: all that it holds.
+    ///   - pack: the pack, as the index knew it.
+    /// - Returns: nil if the index does not know it any more.
     /// - Throws: what SQLite met.
-    package func compare(_ objects: [IndexedObject], of pack: IndexedPack) throws(FerryError) -> [Telling] {
+    package func compare(_ objects: [IndexedObject], of pack: IndexedPack) throws(FerryError) -> PackTelling? {
         try self.read { db in
+            guard try Self.has(db, pack) else { return nil }
             let place = try db.cachedStatement(
                 sql: "SELECT stored, offset, length FROM object WHERE kind = ? AND id = ? AND pack = ? AND block = ?"
             )
@@ -137,7 +152,7 @@ extension RepositoryIndex {
             let kind = Int64(pack.kind.rawValue)
             // An object twice in one block is told of once.
             var first: [IndexedObject.Key: IndexedObject.Place] = [:]
-            return try objects.map { object in
+            let tellings = try objects.map { object -> Telling in
                 let expected = first[object.key] ?? object.place
                 first[object.key] = expected
                 let (id, block) = (object.id.data, Int64(object.place.block))
@@ -153,17 +168,31 @@ extension RepositoryIndex {
                 let isTold = try Bool.fetchOne(dropped, arguments: [pack.number, id, block])
                 return isTold.map { .dropped(isTold: $0) } ?? .other
             }
+            let count = try db.cachedStatement(sql: "SELECT COUNT(*) FROM damage WHERE pack = ?")
+            return PackTelling(
+                objects: tellings,
+                dropped: try Int.fetchOne(count, arguments: [pack.number]) ?? 0
+            )
         }
     }
 
-    /// How many objects the index tells of in each pack.
+    /// Whether the index still knows a pack, and by the same number.
+    static func has(_ db: Database, _ pack: IndexedPack) throws -> Bool {
+        let statement = try db.cachedStatement(sql: "SELECT 1 FROM pack WHERE number = ? AND name = ?")
+        return try Bool.fetchOne(statement, arguments: [pack.number, pack.name.data]) ?? false
+    }
+
+    /// How many places the index knows in each pack, those that were dropped among them: so dropping one, which may happen at any
+    /// time, changes nothing about it.
     ///
     /// - Throws: what SQLite met.
-    package func objectCounts() throws(FerryError) -> [Int64: Int] {
+    package func placeCounts() throws(FerryError) -> [Int64: Int] {
         try self.read { db in
             var counts: [Int64: Int] = [:]
-            let rows = try Row.fetchCursor(db, sql: "SELECT pack, COUNT(*) FROM object GROUP BY pack")
-            while let row = try rows.next() { counts[try row.integer(0)] = Int(try row.integer(1)) }
+            for table in ["object", "damage"] {
+                let rows = try Row.fetchCursor(db, sql: "SELECT pack, COUNT(*) FROM \(table) GROUP BY pack")
+                while let row = try rows.next() { counts[try row.integer(0), default: 0] += Int(try row.integer(1)) }
+            }
             return counts
         }
     }

@@ -79,18 +79,32 @@ extension RepositoryIndex {
         }
     }
 
-    /// Makes the index tell of a pack what it holds, where it did not; all marks are void then.
+    /// Makes the index tell of a pack what it holds, where it did not; all marks are void then. Places that were dropped stay so.
     ///
     /// - Parameters:
-    ///   - pack: as the index knows it.
-    ///   - objects: all that it holds, but for places that were dropped.
+    ///   - pack: as the index knew it; if it does not any more, nothing changes.
+    ///   - objects: all that it holds.
     /// - Throws: what SQLite met.
     package func replace(_ pack: IndexedPack, _ objects: [IndexedObject]) throws(FerryError) {
         let sorted = Sorted(objects)
         try self.writeDurably { db in
+            guard try Self.has(db, pack) else { return }
             try Self.raise(db)
             try db.execute(sql: "DELETE FROM object WHERE pack = ?", arguments: [pack.number])
-            try Self.insert(db, pack: pack.number, kind: Int64(pack.kind.rawValue), sorted)
+            let kind = Int64(pack.kind.rawValue)
+            try Self.insert(db, pack: pack.number, kind: kind, sorted)
+            try Self.deleteDropped(db, pack: pack.number, kind: kind)
+        }
+    }
+
+    /// Takes out what was just put in and is known to be no good.
+    private static func deleteDropped(_ db: Database, pack: Int64, kind: Int64) throws {
+        let delete = try db.cachedStatement(
+            sql: "DELETE FROM object WHERE kind = ? AND id = ? AND pack = ? AND block = ?"
+        )
+        let dropped = try db.cachedStatement(sql: "SELECT id, block FROM damage WHERE pack = ?")
+        for row in try Row.fetchAll(dropped, arguments: [pack]) {
+            try delete.execute(arguments: [kind, try row.bytes(0), pack, try row.integer(1)])
         }
     }
 

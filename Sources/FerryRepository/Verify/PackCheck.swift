@@ -11,23 +11,24 @@ struct PackCheck {
 
     private var index: RepositoryIndex { self.repository.index }
 
-    /// Checks one pack. What is no good is dropped from the index.
+    /// Checks one pack. What is no good is dropped from the index. Readers may drop some of it at the same time.
     ///
     /// - Parameters:
     ///   - pack: as the index knows it.
-    ///   - told: objects that the index tells of in it; nil if it may have changed since they were counted.
+    ///   - places: what ``RepositoryIndex/placeCounts()`` tells of it.
     ///   - reads: whether every byte is read.
     ///   - report: gets what is found.
     /// - Throws: what index and store met, but not what is damaged.
-    func check(_ pack: IndexedPack, told: Int, reads: Bool, _ report: inout VerifyReport) throws(FerryError) {
+    func check(_ pack: IndexedPack, places: Int, reads: Bool, _ report: inout VerifyReport) throws(FerryError) {
         report.packs += 1
         let contents: PackContents
         do throws(FerryError) {
             contents = try PackReader(store: self.repository.store).contents(of: pack.name)
         } catch {
             guard error.isDamage else { throw error }
+            guard let told = try self.index.compare([], of: pack) else { return }
             report.note(pack.name, "the pack \(pack.name) cannot be read: \(error.message)")
-            report.lost += UInt64(told)
+            report.lost += UInt64(max(0, places - told.dropped))
             return try self.repository.voidingMarks { () throws(FerryError) in
                 try self.index.dropPacks([pack.number], areMissing: false)
             }
@@ -36,35 +37,45 @@ struct PackCheck {
             report.note(pack.name, "the pack \(pack.name) was read without its footer: \(damage.message)")
         }
         let objects = contents.objects
-        let tellings = try self.index.compare(objects, of: pack)
-        let distinct = Set(objects.map { Place($0) })
-        let dropped = Set(
-            zip(objects, tellings).compactMap { $1.isDropped ? Place($0) : nil }
-        )
+        guard let told = try self.index.compare(objects, of: pack) else { return }
         if pack.kind != contents.header.kind || pack.salt != contents.header.salt || pack.length != contents.length {
-            report.note(pack.name, "the index had the pack \(pack.name) wrong; it takes it in again")
-            try self.repository.voidingMarks { () throws(FerryError) in
-                try self.index.dropPacks([pack.number], areMissing: false)
-                try self.index.add(
-                    pack.name,
-                    contents.header,
-                    length: contents.length,
-                    objects,
-                    completeIn: nil
-                )
-            }
-            return
+            return try self.takeInAgain(pack, contents, &report)
         }
-        if tellings.contains(.other) || told != distinct.count - dropped.count {
+        let distinct = Set(objects.map { Place($0) })
+        let dropped = Set(zip(objects, told.objects).compactMap { $1.isDropped ? Place($0) : nil })
+        if told.objects.contains(.other) || places - told.dropped != distinct.count - dropped.count {
             report.note(
                 pack.name,
                 "the index told of the pack \(pack.name) what is not in it, or not all; it was corrected"
             )
-            let good = zip(objects, tellings).compactMap { $1.isDropped ? nil : $0 }
-            try self.repository.voidingMarks { () throws(FerryError) in try self.index.replace(pack, good) }
+            try self.repository.voidingMarks { () throws(FerryError) in try self.index.replace(pack, objects) }
         }
         let bad = reads ? try self.read(contents, pack, &report) : nil
-        try self.judge(objects, tellings, bad, pack, &report)
+        try self.judge(objects, told.objects, bad, pack, &report)
+    }
+
+    /// Has the index take in anew a pack that it had wrong. What was dropped there may have been good, or not: so all of it is read.
+    private func takeInAgain(
+        _ pack: IndexedPack,
+        _ contents: PackContents,
+        _ report: inout VerifyReport
+    ) throws(FerryError) {
+        report.note(pack.name, "the index had the pack \(pack.name) wrong; it takes it in again")
+        try self.repository.voidingMarks { () throws(FerryError) in
+            try self.index.dropPacks([pack.number], areMissing: false)
+            try self.index.add(
+                pack.name,
+                contents.header,
+                length: contents.length,
+                contents.objects,
+                completeIn: nil
+            )
+        }
+        guard let again = try self.index.pack(named: pack.name),
+            let told = try self.index.compare(contents.objects, of: again)
+        else { return }
+        let bad = try self.read(contents, again, &report)
+        try self.judge(contents.objects, told.objects, bad, again, &report)
     }
 
     private struct Place: Hashable {

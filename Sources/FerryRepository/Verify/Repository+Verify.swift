@@ -89,7 +89,7 @@ extension Repository {
         _ report: inout VerifyReport,
         _ onProgress: (VerifyProgress) throws(FerryError) -> Void
     ) throws(FerryError) {
-        let counts = try self.index.objectCounts()
+        let counts = try self.index.placeCounts()
         var generator = SystemRandomNumberGenerator()
         var progress = VerifyProgress()
         progress.ofPacks = UInt64(counts.count)
@@ -100,7 +100,7 @@ extension Repository {
         while let pack = try self.index.packs(after: last, nil, limit: 1).first {
             last = pack.number
             // What came since is as good as it was when it came.
-            guard let told = counts[pack.number] ?? (pack.number <= counts.keys.max() ?? 0 ? 0 : nil) else { break }
+            guard let places = counts[pack.number] ?? (pack.number <= counts.keys.max() ?? 0 ? 0 : nil) else { break }
             let reads =
                 switch depth {
                 case .quick: false
@@ -108,7 +108,7 @@ extension Repository {
                 case .sampled(let percent):
                     progress.packs == chosen || Int.random(in: 0..<100, using: &generator) < percent
                 }
-            try check.check(pack, told: told, reads: reads, &report)
+            try check.check(pack, places: places, reads: reads, &report)
             progress.packs += 1
             progress.bytes = report.bytes
             try onProgress(progress)
