@@ -120,26 +120,30 @@ package final class Repository: Sendable {
     }
 
     private static func openIndex(in directory: String, _ repository: [UInt8]) throws(FerryError) -> RepositoryIndex {
-        let path = directory + "/" + Self.indexName
-        do throws(FerryError) { return try RepositoryIndex(path: path, repository: repository) } catch {
+        do throws(FerryError) {
+            return try RepositoryIndex(path: directory + "/" + Self.indexName, repository: repository)
+        } catch {
             guard error.code == .integrity else { throw error }
         }
-        // It is a cache: what is no good is made anew.
-        try Self.removeIndex(in: directory)
-        return try RepositoryIndex(path: path, repository: repository)
+        return try self.newIndex(in: directory, repository)
     }
 
-    private static func removeIndex(in directory: String) throws(FerryError) {
+    /// Makes an empty index in the place of one that is no good: it is a cache. What it knows of damage is in no pack, and is kept.
+    private static func newIndex(in directory: String, _ repository: [UInt8]) throws(FerryError) -> RepositoryIndex {
+        let path = directory + "/" + Self.indexName
+        let known = RepositoryIndex.knownDamage(at: path)
         let files = try ObjectDirectory(path: directory)
         for name in RepositoryIndex.files(Self.indexName) { try files.remove(name) }
+        let index = try RepositoryIndex(path: path, repository: repository)
+        try index.note(known)
+        return index
     }
 
     /// Puts an empty index in the place of one that SQLite cannot mend. Who is using that one fails.
     func replaceIndex() throws(FerryError) {
         try self.currentIndex.withLock { index throws(FerryError) in
             try? index.close()
-            try Self.removeIndex(in: self.indexDirectory)
-            index = try Self.openIndex(in: self.indexDirectory, self.configuration.id)
+            index = try Self.newIndex(in: self.indexDirectory, self.configuration.id)
         }
     }
 

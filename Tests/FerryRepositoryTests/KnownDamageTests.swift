@@ -88,4 +88,60 @@ import Testing
             #expect(try index.isStored(Self.keys) == [false, false, false])
         }
     }
+
+    // MARK: An index that is made anew
+
+    enum Cause: String, CaseIterable, Sendable { case rebuilt, otherVersion, damaged, packWasAway }
+
+    /// The packs list what lies in them, whether it is good or not: an index that is made anew from them must not forget.
+    @Test(arguments: Cause.allCases) func anIndexThatIsMadeAnewRemembers(_ cause: Cause) throws {
+        let fixture = try TestRepository()
+        let damage = Damage(path: fixture.path)
+        let key = try Self.chunk(of: Self.tree)
+        let pack = try fixture.open { repository in
+            var client = MiniClient(repository.writer(owner: "carol"))
+            _ = try client.backUp(Self.tree)
+            let pack = try #require(try damage.packs().first { try Damage.read($0)[10] == 1 })
+            try Self.flip(pack)
+            #expect(throws: FerryError.self) { try repository.reader().read(key) }
+            #expect(try Self.isLacked(key, repository))
+            if cause == .rebuilt { try repository.rebuildIndex() }
+            return pack
+        }
+        let index = fixture.path + "/index.sqlite"
+        switch cause {
+        case .rebuilt: break
+        // The header of a SQLite file has the version of the tables in bytes 60 to 63.
+        case .otherVersion: try Damage.flip(index, bit: 63 * 8 + 6)
+        // Whatever is wrong with it, what can be read of it is remembered.
+        case .damaged: try Self.damage(index)
+        case .packWasAway:
+            try FileManager.default.moveItem(atPath: pack, toPath: pack + ".away")
+            try fixture.open { _ in }
+            try FileManager.default.moveItem(atPath: pack + ".away", toPath: pack)
+        }
+        try fixture.open { repository in
+            #expect(try Self.isLacked(key, repository))
+            var client = MiniClient(repository.writer(owner: "carol"))
+            let id = try client.backUp(Self.tree)
+            #expect(client.sent > 0)
+            #expect(try repository.tree(id) == Self.tree)
+            // It is no verdict for ever.
+            try Self.flip(pack)
+            let report = try repository.verify(.full)
+            #expect(report.findings.contains { $0.message.contains("can be now") }, "\(report.findings)")
+            #expect(try repository.verify(.full).isClean)
+        }
+        // Nothing of the old index is left beside the new one.
+        let rest = try FileManager.default.contentsOfDirectory(atPath: fixture.path).filter { $0.hasPrefix("index") }
+        #expect(Set(rest).isSubset(of: RepositoryIndex.files("index.sqlite")), "\(rest)")
+    }
+
+    /// Takes the repository's id from the index's table of such things, so that it is no index of this one.
+    private static func damage(_ index: String) throws {
+        var bytes = try Damage.read(index)
+        let place = try #require(Data(bytes).range(of: Data("repository".utf8), options: .backwards))
+        bytes[place.lowerBound] ^= 1
+        try Damage.write(index, bytes)
+    }
 }

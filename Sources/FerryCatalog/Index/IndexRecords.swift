@@ -63,3 +63,12 @@ package struct IndexCounts: Equatable, Sendable {
 
     package init() {}
 }
+
+/// A place that is known to be no good.
+package struct KnownDamage: Equatable, Sendable {
+    /// The pack's name.
+    let pack: ChunkID
+    let id: ChunkID
+    let block: Int64
+    let isTold: Bool
+}

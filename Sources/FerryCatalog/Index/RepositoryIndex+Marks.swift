@@ -82,7 +82,7 @@ extension RepositoryIndex {
             for place in places {
                 let (id, block) = (place.id.data, Int64(place.place.block))
                 try delete.execute(arguments: [kind, id, pack.number, block])
-                try note.execute(arguments: [pack.number, id, block])
+                try note.execute(arguments: [pack.name.data, id, block])
             }
         }
     }
@@ -92,7 +92,7 @@ extension RepositoryIndex {
     /// - Throws: what SQLite met.
     package func noteTold(_ pack: IndexedPack) throws(FerryError) {
         try self.write { db in
-            try db.execute(sql: "UPDATE damage SET told = 1 WHERE pack = ? AND told = 0", arguments: [pack.number])
+            try db.execute(sql: "UPDATE damage SET told = 1 WHERE pack = ? AND told = 0", arguments: [pack.name.data])
         }
     }
 
@@ -109,7 +109,7 @@ extension RepositoryIndex {
             guard try Self.has(db, pack) else { return }
             let forget = try db.cachedStatement(sql: "DELETE FROM damage WHERE pack = ? AND id = ? AND block = ?")
             for (id, place) in sorted.objects {
-                try forget.execute(arguments: [pack.number, id, Int64(place.place.block)])
+                try forget.execute(arguments: [pack.name.data, id, Int64(place.place.block)])
             }
             try Self.insert(db, pack: pack.number, kind: Int64(pack.kind.rawValue), sorted)
             // What cites them may be complete again.
@@ -165,13 +165,13 @@ extension RepositoryIndex {
                     )
                     return told == expected ? .same : .other
                 }
-                let isTold = try Bool.fetchOne(dropped, arguments: [pack.number, id, block])
+                let isTold = try Bool.fetchOne(dropped, arguments: [pack.name.data, id, block])
                 return isTold.map { .dropped(isTold: $0) } ?? .other
             }
             let count = try db.cachedStatement(sql: "SELECT COUNT(*) FROM damage WHERE pack = ?")
             return PackTelling(
                 objects: tellings,
-                dropped: try Int.fetchOne(count, arguments: [pack.number]) ?? 0
+                dropped: try Int.fetchOne(count, arguments: [pack.name.data]) ?? 0
             )
         }
     }
@@ -189,8 +189,11 @@ extension RepositoryIndex {
     package func placeCounts() throws(FerryError) -> [Int64: Int] {
         try self.read { db in
             var counts: [Int64: Int] = [:]
-            for table in ["object", "damage"] {
-                let rows = try Row.fetchCursor(db, sql: "SELECT pack, COUNT(*) FROM \(table) GROUP BY pack")
+            for sql in [
+                "SELECT pack, COUNT(*) FROM object GROUP BY pack",
+                "SELECT number, COUNT(*) FROM damage JOIN pack ON name = damage.pack GROUP BY number",
+            ] {
+                let rows = try Row.fetchCursor(db, sql: sql)
                 while let row = try rows.next() { counts[try row.integer(0), default: 0] += Int(try row.integer(1)) }
             }
             return counts

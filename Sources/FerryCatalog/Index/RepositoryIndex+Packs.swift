@@ -5,7 +5,8 @@ import FoundationEssentials
 import GRDB
 
 extension RepositoryIndex {
-    /// Takes in a pack that is durable, in one transaction; what is known of it already stays.
+    /// Takes in a pack that is durable, in one transaction; what is known of it already stays, and what is known to be no good in it
+    /// is lacked.
     ///
     /// - Parameters:
     ///   - name: of the pack.
@@ -51,14 +52,16 @@ extension RepositoryIndex {
         completeIn generation: Int64?
     ) throws {
         let kind = Int64(header.kind.rawValue)
-        let number = try db.cachedStatement(sql: "SELECT number FROM pack WHERE name = ?")
-        let known = try Int64.fetchOne(number, arguments: [name.data])
+        let statement = try db.cachedStatement(sql: "SELECT number FROM pack WHERE name = ?")
+        let known = try Int64.fetchOne(statement, arguments: [name.data])
         if known == nil {
             let insert = try db.cachedStatement(sql: "INSERT INTO pack (name, kind, salt, length) VALUES (?, ?, ?, ?)")
             try insert.execute(arguments: [name.data, kind, Data(header.salt.bytes), Int64(clamping: length)])
             try db.execute(sql: "DELETE FROM missing WHERE name = ?", arguments: [name.data])
         }
-        try Self.insert(db, pack: known ?? db.lastInsertedRowID, kind: kind, sorted)
+        let number = known ?? db.lastInsertedRowID
+        try Self.insert(db, pack: number, kind: kind, sorted)
+        try Self.deleteDropped(db, pack: number, name, kind: kind)
         guard header.kind == .node else { return }
         if let generation, try Self.generation(db) == generation {
             try Self.mark(db, sorted.objects.map(\.object.id), generation)
@@ -93,29 +96,30 @@ extension RepositoryIndex {
             try db.execute(sql: "DELETE FROM object WHERE pack = ?", arguments: [pack.number])
             let kind = Int64(pack.kind.rawValue)
             try Self.insert(db, pack: pack.number, kind: kind, sorted)
-            try Self.deleteDropped(db, pack: pack.number, kind: kind)
+            try Self.deleteDropped(db, pack: pack.number, pack.name, kind: kind)
         }
     }
 
     /// Takes out what was just put in and is known to be no good.
-    private static func deleteDropped(_ db: Database, pack: Int64, kind: Int64) throws {
+    private static func deleteDropped(_ db: Database, pack: Int64, _ name: ChunkID, kind: Int64) throws {
         let delete = try db.cachedStatement(
             sql: "DELETE FROM object WHERE kind = ? AND id = ? AND pack = ? AND block = ?"
         )
         let dropped = try db.cachedStatement(sql: "SELECT id, block FROM damage WHERE pack = ?")
-        for row in try Row.fetchAll(dropped, arguments: [pack]) {
+        for row in try Row.fetchAll(dropped, arguments: [name.data]) {
             try delete.execute(arguments: [kind, try row.bytes(0), pack, try row.integer(1)])
         }
     }
 
-    /// Makes the whole index anew, in one transaction; until its end readers see what was there before. All marks are void then.
+    /// Makes the whole index anew, in one transaction; until its end readers see what was there before. All marks are void then. What
+    /// the packs do not say stays: which places are no good, and which packs are gone.
     ///
     /// - Parameter body: gives it everything.
     /// - Throws: what SQLite met, and what `body` does: then the index is as it was.
     package func rebuild(_ body: (Filling) throws(FerryError) -> Void) throws(FerryError) {
         try self.writeDurably { db in
             try Self.raise(db)
-            for table in ["object", "pack", "damage", "missing", "mark", "walk", "snapshot"] {
+            for table in ["object", "pack", "mark", "walk", "snapshot"] {
                 try db.execute(sql: "DELETE FROM \(table)")
             }
             try body(Filling(db: db))
@@ -175,7 +179,6 @@ extension RepositoryIndex {
                 sql: """
                     DELETE FROM object WHERE pack IN (SELECT number FROM gone);
                     DELETE FROM pack WHERE number IN (SELECT number FROM gone);
-                    DELETE FROM damage WHERE pack IN (SELECT number FROM gone);
                     DELETE FROM gone;
                     """
             )
@@ -199,7 +202,15 @@ extension RepositoryIndex {
     package func forgetMissing(_ packs: [ChunkID]) throws(FerryError) {
         guard !packs.isEmpty else { return }
         try self.write { db in
-            for pack in packs { try db.execute(sql: "DELETE FROM missing WHERE name = ?", arguments: [pack.data]) }
+            for pack in packs {
+                try db.execute(
+                    sql: """
+                        DELETE FROM missing WHERE name = ?;
+                        DELETE FROM damage WHERE pack = ? AND pack NOT IN (SELECT name FROM pack);
+                        """,
+                    arguments: [pack.data, pack.data]
+                )
+            }
         }
     }
 

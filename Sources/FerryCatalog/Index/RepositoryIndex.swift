@@ -12,7 +12,7 @@ package final class RepositoryIndex: Sendable {
     /// Keys in one question.
     package static let maximumKeys = 1024
     /// Of the tables; another one's index is made anew.
-    private static let version = 2
+    private static let version = 3
     /// Of SQLite's page cache, in KiB, for each of the connections.
     private static let cacheSize = 8192
     private static let readers = 3
@@ -132,9 +132,10 @@ enum IndexSchema {
                     PRIMARY KEY (kind, id, pack, block)
                 ) STRICT, WITHOUT ROWID;
 
-                -- Places that were dropped because they are no good, and whether verifying has told of them.
+                -- Places that were dropped because they are no good, and whether verifying has told of them; by the pack's name,
+                -- because the packs alone do not say it and it must outlive what else is known of them.
                 CREATE TABLE damage (
-                    pack INTEGER NOT NULL,
+                    pack BLOB NOT NULL,
                     id BLOB NOT NULL,
                     block INTEGER NOT NULL,
                     told INTEGER NOT NULL DEFAULT 0,
