@@ -201,4 +201,24 @@ import Testing
             #expect(try repository.verify(.full).isClean)
         }
     }
+
+    /// A snapshot of which the index has a good copy is written again, and that is what is told.
+    @Test func aDamagedSnapshotIsMended() throws {
+        let fixture = try TestRepository()
+        let id = try fixture.open { repository in
+            var client = MiniClient(repository.writer(owner: "carol"))
+            return try client.backUp(Self.tree)
+        }
+        let file = try #require(try Damage(path: fixture.path).snapshots().first)
+        let good = try Damage.read(file)
+        try Damage.flip(file, bit: 99)
+        try fixture.open { repository in
+            let report = try repository.verify(.quick)
+            #expect(report.findings.map(\.message).count == 1 && report.touched.isEmpty, "\(report.findings)")
+            #expect(report.findings.first?.message.hasSuffix("; it was written again") == true, "\(report.findings)")
+            #expect(try Damage.read(file) == good)
+            #expect(try repository.verify(.quick).isClean)
+            #expect(try repository.tree(id) == Self.tree)
+        }
+    }
 }

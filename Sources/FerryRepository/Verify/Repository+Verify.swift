@@ -128,15 +128,17 @@ extension Repository {
             }
         }
         for (id, error) in damaged {
-            report.note(nil, "the snapshot \(id) cannot be read: \(error.message)")
+            let finding = "the snapshot \(id) cannot be read: \(error.message)"
             guard let encoded = try self.index.snapshot(id), let snapshot = try? Snapshot(encoded), snapshot.id == id
             else {
+                report.note(nil, finding)
                 report.touch(.init(id: id, unreadable: error, paths: [], morePaths: 0))
                 continue
             }
             let upload = try self.store.begin()
             try upload.append(encoded)
             try upload.finish(as: ObjectName(.snapshots, id))
+            report.note(nil, finding + "; it was written again")
             good.append(SnapshotRoot(id, snapshot))
         }
         return good.sorted { $0.sequence < $1.sequence }
