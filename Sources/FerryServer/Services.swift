@@ -43,7 +43,6 @@ package final class Services: Sendable {
         penalties: Penalties,
         budget: MemoryBudget,
         roots: ShareRoots,
-        repositories: Repositories = Repositories(),
         tickets: Tickets,
         limits: FrameLimits,
         deadlines: ConnectionDeadlines,
@@ -59,7 +58,7 @@ package final class Services: Sendable {
         self.budget = budget
         self.roots = roots
         self.claims = PushClaims(silence: takeover)
-        self.repositories = repositories
+        self.repositories = Repositories(log: log)
         self.tickets = tickets
         self.rates = UserRates(catalog: catalog)
         self.forNew = Mutex((limits, deadlines))

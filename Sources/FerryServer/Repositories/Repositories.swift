@@ -2,6 +2,7 @@ import FerryCatalog
 import FerryErrors
 import FerryFiles
 import FerryRepository
+package import Logging
 import Synchronization
 
 /// The repositories that the daemon has opened: each at its first use, until the daemon ends or it is removed.
@@ -15,8 +16,10 @@ package final class Repositories: Sendable {
     }
 
     private let slots = Mutex<[Name: Slot]>([:])
+    private let log: Logger?
 
-    package init() {}
+    /// - Parameter log: gets what is found out about one that is opened; nil where there is no daemon.
+    package init(log: Logger? = nil) { self.log = log }
 
     /// The repository, opened if it is not.
     ///
@@ -35,6 +38,7 @@ package final class Repositories: Sendable {
             do throws(FerryError) {
                 let repository = try Repository(path: record.path)
                 state.repository = repository
+                self.tell(record, of: repository)
                 return repository
             } catch {
                 // Its place on this machine is none of the client's business.
@@ -46,6 +50,16 @@ package final class Repositories: Sendable {
                 )
             }
         }
+    }
+
+    /// Nobody who lists snapshots is told of one of which nothing can be read: not even whose it was is known.
+    private func tell(_ record: ShareRecord, of repository: Repository) {
+        let count = repository.unreadableSnapshots
+        guard count > 0 else { return }
+        self.log?.warning(
+            "snapshots cannot be read",
+            metadata: ["repository": "\(record.name.text)", "snapshots": "\(count)"]
+        )
     }
 
     /// Closes one that is no longer served.

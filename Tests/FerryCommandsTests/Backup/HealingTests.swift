@@ -95,4 +95,23 @@ import Testing
             #expect(try daemon.names(in: daemon.here + "/back/long") == ["kept"])
         }
     }
+
+    /// A snapshot of which nothing can be read is in no list: the daemon's log says that there is one.
+    @Test func aSnapshotThatCannotBeReadIsInTheLog() async throws {
+        try await TestDaemon.withRepository { daemon in
+            _ = try daemon.place("tree/file")
+            try daemon.write(Data("file".utf8), to: "tree/file")
+            for _ in 0..<2 { try await daemon.backUp() }
+            try await daemon.withRepositoryClosed {
+                let file = try #require(try RepositoryFiles.files(of: daemon, "snapshots").first)
+                var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+                bytes[20] ^= 1
+                try bytes.write(to: URL(fileURLWithPath: file))
+                try RepositoryFiles.removeIndex(of: daemon)
+            }
+            #expect(try await daemon.snapshots().count == 1)
+            let text = try await daemon.log.text(matching: "snapshots cannot be read")
+            #expect(text.contains("repository=laptops snapshots=1"), "\(text)")
+        }
+    }
 }
