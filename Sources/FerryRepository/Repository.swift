@@ -21,6 +21,8 @@ package final class Repository: Sendable {
     let commits: Mutex<Commits>
     /// Whether it is being verified or indexed.
     let isMaintained = Atomic(false)
+    /// How far backups have come with marking what is complete, if they are about it.
+    let marking = Mutex<MarkPass?>(nil)
     let limits: PackLimits
     private let now: @Sendable () -> (seconds: Int64, nanoseconds: UInt32)
 
@@ -149,6 +151,7 @@ package final class Repository: Sendable {
 
     /// Lets another process have the repository. Calls after this one fail.
     package func close() {
+        self.marking.withLock { $0 = nil }
         // What SQLite could not fold into the file it folds when it is opened again.
         try? self.index.close()
         self.store.close()

@@ -18,6 +18,10 @@ struct NodeWalk {
     private let trustsMarks: Bool
     private let generation: Int64
     private var found: [ChunkID: Bool] = [:]
+    /// From where it began down to where it is.
+    private var steps: [Step] = []
+    /// Citations that are held in these.
+    private var held = 0
 
     /// A node whose children are being looked at.
     private struct Step {
@@ -44,41 +48,62 @@ struct NodeWalk {
     ///
     /// - Throws: what index and store met, but not what is damaged.
     mutating func isComplete(_ root: ChunkID) throws(FerryError) -> Bool {
-        if let known = try self.known(root) { return known }
-        var steps = [try self.step(root)]
-        var held = steps[0].children?.count ?? 0
-        while let last = steps.indices.last {
-            if steps[last].children == nil {
-                steps[last].children = try self.children(steps[last].id)
-                held += steps[last].children?.count ?? 0
-            }
-            guard let children = steps[last].children, steps[last].next < children.count else {
-                let done = steps.removeLast()
-                held -= done.children?.count ?? 0
-                try self.note(done)
-                if !done.isComplete, !steps.isEmpty { steps[last - 1].isComplete = false }
-                continue
-            }
-            let child = children[steps[last].next]
-            steps[last].next += 1
-            if let known = try self.known(child) {
-                if !known { steps[last].isComplete = false }
-            } else if steps.count < Self.maximumDepth {
-                steps.append(try self.step(child))
-                held += steps[last + 1].children?.count ?? 0
-                Self.letGo(&steps, &held)
-            } else {
-                steps[last].isComplete = false
-            }
-        }
+        try self.begin(root)
+        var left = Int.max
+        while try !self.advance(&left) {}
         return try self.known(root) ?? false
     }
 
-    private static func letGo(_ steps: inout [Step], _ held: inout Int) {
-        guard held * ChunkID.length > Self.budget else { return }
-        for place in steps.indices.dropLast() {
-            held -= steps[place].children?.count ?? 0
-            steps[place].children = nil
+    /// Begins to go through all below a node that it has not been to.
+    ///
+    /// - Throws: as ``isComplete(_:)``.
+    mutating func begin(_ root: ChunkID) throws(FerryError) {
+        guard try self.known(root) == nil else { return }
+        self.steps = [try self.step(root)]
+        self.held = self.steps[0].children?.count ?? 0
+    }
+
+    /// Goes on with what was begun.
+    ///
+    /// - Parameter left: nodes that are looked at before it pauses; what was not needed of these is left.
+    /// - Returns: whether it has come to the end.
+    /// - Throws: as ``isComplete(_:)``.
+    mutating func advance(_ left: inout Int) throws(FerryError) -> Bool {
+        while let last = self.steps.indices.last {
+            guard left > 0 else { return false }
+            left -= 1
+            if self.steps[last].children == nil {
+                let children = try self.children(self.steps[last].id)
+                self.steps[last].children = children
+                self.held += children.count
+            }
+            guard let children = self.steps[last].children, self.steps[last].next < children.count else {
+                let done = self.steps.removeLast()
+                self.held -= done.children?.count ?? 0
+                try self.note(done)
+                if !done.isComplete, !self.steps.isEmpty { self.steps[last - 1].isComplete = false }
+                continue
+            }
+            let child = children[self.steps[last].next]
+            self.steps[last].next += 1
+            if let known = try self.known(child) {
+                if !known { self.steps[last].isComplete = false }
+            } else if self.steps.count < Self.maximumDepth {
+                self.steps.append(try self.step(child))
+                self.held += self.steps[last + 1].children?.count ?? 0
+                self.letGo()
+            } else {
+                self.steps[last].isComplete = false
+            }
+        }
+        return true
+    }
+
+    private mutating func letGo() {
+        guard self.held * ChunkID.length > Self.budget else { return }
+        for place in self.steps.indices.dropLast() {
+            self.held -= self.steps[place].children?.count ?? 0
+            self.steps[place].children = nil
         }
     }
 
@@ -122,31 +147,6 @@ struct NodeWalk {
             guard error.isDamage else { throw error }
             return nil
         }
-    }
-}
-
-extension Repository {
-    /// Marks all nodes that are complete and are not marked yet.
-    ///
-    /// - Throws: what index and store met.
-    func restoreMarks() throws(FerryError) {
-        guard try self.index.isUnmarked() else { return }
-        let generation = try self.index.generation()
-        var walk = try NodeWalk(self, trustsMarks: true)
-        let packs = PackReader(store: self.store)
-        var last: Int64 = 0
-        while let pack = try self.index.packs(after: last, .node, limit: 1).first {
-            last = pack.number
-            // In the order in which they were written, which is children first.
-            let contents: PackContents
-            do throws(FerryError) { contents = try packs.contents(of: pack.name) } catch {
-                guard error.isDamage else { throw error }
-                continue
-            }
-            for object in contents.objects { _ = try walk.isComplete(object.id) }
-        }
-        try walk.flush()
-        try self.index.noteMarked(generation: generation)
     }
 }
 

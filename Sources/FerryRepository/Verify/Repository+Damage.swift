@@ -1,5 +1,5 @@
 import FerryCatalog
-package import FerryErrors
+import FerryErrors
 import FerryObjects
 
 extension Repository {
@@ -41,16 +41,5 @@ extension Repository {
             guard try self.index.pack(location.pack)?.name == pack.name else { return }
             try self.index.drop(bad, of: pack)
         }
-    }
-
-    /// Marks what is complete after damage has voided all marks, so that a backup need not send it again; if somebody does that
-    /// already, or verifies, that is left to them.
-    ///
-    /// - Throws: what index and store met.
-    package func restoreVoidedMarks() throws(FerryError) {
-        guard try self.index.isUnmarked() else { return }
-        do throws(FerryError) {
-            try self.alone { () throws(FerryError) in try self.restoreMarks() }
-        } catch  where error.code == .busy {}
     }
 }

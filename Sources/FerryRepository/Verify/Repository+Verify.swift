@@ -55,6 +55,8 @@ extension Repository {
             throw FerryError(.busy, "the repository is being verified or indexed already", remedy: "wait for its end")
         }
         defer { self.isMaintained.store(false, ordering: .releasing) }
+        // Backups that mark what is complete leave that to this one.
+        self.marking.withLock { $0 = nil }
         return try body()
     }
 

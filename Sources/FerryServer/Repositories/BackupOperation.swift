@@ -24,6 +24,7 @@ final class BackupOperation: FrameOperation {
 
     private let request: WireBackup
     private let access: ShareAccess
+    private var place: RepositoryLocation?
     private var receiving: Receiving?
     private var isFinished = false
     private(set) var summary = TransferSummary()
@@ -53,10 +54,7 @@ final class BackupOperation: FrameOperation {
 
     func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
         if self.isFinished { return .finished }
-        guard let receiving = self.receiving else {
-            try self.begin(sink)
-            return .waiting
-        }
+        guard let receiving = self.receiving else { return try self.begin(sink) }
         guard !receiving.undecided.isEmpty else { return .waiting }
         try self.decide(receiving, sink)
         return .more
@@ -64,8 +62,15 @@ final class BackupOperation: FrameOperation {
 
     func abandoned(_ error: FerryError) { self.receiving?.writer.abandon() }
 
-    private func begin(_ sink: any FrameSink) throws(FerryError) {
-        let place = try self.access.repository(self.request.repository, anyOf: [.write, .append])
+    private func begin(_ sink: any FrameSink) throws(FerryError) -> Progress {
+        let place: RepositoryLocation
+        if let known = self.place {
+            place = known
+        } else {
+            place = try self.access.repository(self.request.repository, anyOf: [.write, .append])
+            self.place = place
+        }
+        guard try place.repository.restoreSomeMarks() else { return .more }
         let location = ShareLocation(
             share: place.record,
             granted: place.granted,
@@ -73,7 +78,6 @@ final class BackupOperation: FrameOperation {
             path: .root
         )
         try self.access.services.roots.checkSpace(location, for: 0)
-        try place.repository.restoreVoidedMarks()
         let (session, announced) = (self.access.session, self.access.limits.blockWindow)
         let machine = ReceiveMachine(
             limits: self.access.limits,
@@ -88,6 +92,7 @@ final class BackupOperation: FrameOperation {
         )
         let configuration = place.repository.configuration
         sink.send(.ready(repository: configuration.id, average: configuration.averageChunk))
+        return .waiting
     }
 
     /// Decides the next names together.
