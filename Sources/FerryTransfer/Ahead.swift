@@ -11,6 +11,8 @@ final class Ahead<Element: Sendable>: Sendable {
         var elements: [Element] = []
         var isAtEnd = false
         var isStopped = false
+        /// What to call once there is something to take.
+        var whenReady: (@Sendable () -> Void)?
     }
 
     private let state = Mutex(State())
@@ -37,6 +39,18 @@ final class Ahead<Element: Sendable>: Sendable {
         return self.state.withLock { $0.elements.isEmpty ? nil : $0.elements.removeFirst() }
     }
 
+    /// Finds out whether the next element, or the end, can be taken without waiting for it.
+    ///
+    /// - Parameter body: called once that is so, if it is not now; on any thread.
+    /// - Returns: whether it is so now.
+    func isReady(orCall body: @escaping @Sendable () -> Void) -> Bool {
+        self.state.withLock { state in
+            if !state.elements.isEmpty || state.isAtEnd { return true }
+            state.whenReady = body
+            return false
+        }
+    }
+
     /// Nobody takes any more; what is being made now is the last.
     func stop() { self.state.withLock { $0.isStopped = true } }
 
@@ -50,10 +64,13 @@ final class Ahead<Element: Sendable>: Sendable {
         self.queue.async {
             guard !self.state.withLock({ $0.isStopped || $0.isAtEnd }) else { return }
             let element = unsafe self.make()
-            self.state.withLock { state in
+            let whenReady = self.state.withLock { state in
                 if let element { state.elements.append(element) } else { state.isAtEnd = true }
+                defer { state.whenReady = nil }
+                return state.whenReady
             }
             self.made.signal()
+            whenReady?()
         }
     }
 }

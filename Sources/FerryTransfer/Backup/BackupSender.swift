@@ -129,6 +129,8 @@ package final class BackupSender {
             return .more
         }
         if !isAtEnd, self.content.isNamed, mayHoldMore {
+            // A stream may pause for as long as it likes: what came before is asked for, and sent, meanwhile.
+            guard self.steps.isReady(orCall: { sink.wake() }) else { return .working }
             try self.take()
             return .more
         }

@@ -8,6 +8,7 @@ import FerryTransfer
 import FerryWire
 import Foundation
 import NIOCore
+import Synchronization
 import Testing
 
 /// A repository takes a node only once it has what that points to: the order in which a backup names and sends.
@@ -107,7 +108,14 @@ import Testing
         while !sender.isFinished, idle < 1000 {
             idle += 1
             switch generator.below(3) {
-            case 0: if try sender.proceed(sink: sink) == .more { idle = 0 }
+            case 0:
+                switch try sender.proceed(sink: sink) {
+                case .more: idle = 0
+                case .working where sink.frames.isEmpty && answers.isEmpty:
+                    #expect(sink.awaitWake())
+                    idle = 0
+                default: break
+                }
             case 1:
                 if let frame = sink.frames.popFirst() {
                     answers.append(contentsOf: try referee.received(frame))
@@ -167,5 +175,67 @@ import Testing
         #expect(Set(referee.sent).count == referee.sent.count)
         let bytes = referee.here.reduce(0) { $0 + ($1.key.kind == .data ? $1.value.count : 0) }
         #expect((3 << 20..<3 << 20 + 2000).contains(bytes), "\(bytes)")
+    }
+
+    /// Gives some bytes, and nothing more until it is told to end.
+    private final class PausingSource: ByteSource {
+        private let bytes: MemorySource
+        private let length: Int
+        private let paused: @Sendable () -> Void
+        private let mayEnd = DispatchSemaphore(value: 0)
+        private let isPausing = Atomic(false)
+
+        init(_ bytes: [UInt8], paused: @escaping @Sendable () -> Void) {
+            (self.bytes, self.length, self.paused) = (MemorySource(bytes, isStream: true), bytes.count, paused)
+        }
+
+        var knownSize: Int64? { nil }
+        var pauses: Bool { self.isPausing.load(ordering: .acquiring) }
+        func end() { self.mayEnd.signal() }
+
+        func read(into buffer: UnsafeMutableRawBufferPointer) throws(FerryError) -> Int {
+            guard self.bytes.readBytes == self.length else { return try self.bytes.read(into: buffer) }
+            self.isPausing.store(true, ordering: .releasing)
+            self.paused()
+            self.mayEnd.wait()
+            self.mayEnd.signal()
+            return 0
+        }
+    }
+
+    /// A stream may pause for as long as it likes: what came before is named and sent meanwhile.
+    @Test func aStreamThatPauses() throws {
+        var generator = SeededGenerator(seed: Soak.seed(#function))
+        let sink = MemorySink()
+        let source = PausingSource(generator.bytes(8 << 20)) { sink.wake() }
+        let sender = try BackupSender(
+            .stream(source, name: Array("dump".utf8), modified: Timestamp(seconds: 1, nanoseconds: 0)),
+            average: 16 << 10,
+            note: SnapshotNote(),
+            compression: .off,
+            limits: FrameLimits()
+        )
+        let referee = Referee([:])
+        var answers: [Frame] = []
+        while true {
+            // What was read before it paused is there to be taken.
+            let pauses = source.pauses
+            let progress = try sender.proceed(sink: sink)
+            // The answers come late, when there is nothing else to do.
+            while progress != .more, let frame = sink.frames.popFirst() { answers += try referee.received(frame) }
+            if progress == .more { continue }
+            if answers.isEmpty {
+                if pauses { break }
+                #expect(sink.awaitWake())
+            }
+            for answer in answers { try sender.received(answer) }
+            answers = []
+        }
+        let bytes = referee.here.reduce(0) { $0 + $1.value.count }
+        // A segment, and a block that may still grow.
+        #expect(bytes > 5 << 20, "\(bytes)")
+        source.end()
+        try Self.run(sender, referee, &generator)
+        #expect(referee.root != nil && referee.here.reduce(0) { $0 + $1.value.count } > 8 << 20)
     }
 }
