@@ -81,6 +81,8 @@ package struct TransferSummary: Sendable, Equatable {
     package var snapshot: ChunkID?
     /// Of a tree: how many files it has, and how many of them had to be transferred, and could not be.
     package var tree: TreeCounts?
+    /// Nothing was done: the numbers say what would be.
+    package var isDryRun = false
 
     package init() {}
 }

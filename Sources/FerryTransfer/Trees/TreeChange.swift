@@ -43,6 +43,16 @@ package struct TreeChange: Sendable, Equatable {
         self.isDirectory = isDirectory
     }
 
+    /// Whether something that is no directory comes anew, with its content.
+    package var movesContent: Bool {
+        guard !self.isDirectory else { return false }
+        return switch self.kind {
+        case .new: true
+        case .changed: !self.reasons.isDisjoint(with: [.size, .time, .content, .kind, .target])
+        case .deleted: false
+        }
+    }
+
     /// What a peer tells.
     package init(_ wire: WireChange) {
         self.path = [UInt8](wire.path)

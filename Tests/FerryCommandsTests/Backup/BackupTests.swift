@@ -221,6 +221,31 @@ import Testing
         }
     }
 
+            #expect(told.errors.contains("back (dry run): 2 files, 2 would change, 200 kB, in"), "\(told.errors)")
+
+            // What would be done is counted, and said to be that.
+            #expect(try await daemon.ferry("restore", restore, "back").status == 0)
+            try daemon.put("back/small", "22")
+            try daemon.put("back/only here", "1")
+            #expect(chmod(daemon.here + "/back/noise", 0o600) == 0)
+            let plan = try await daemon.ferry("restore", "-n", "--delete", restore, "back")
+            #expect(
+                plan.errors.contains("back (dry run): 2 files, 1 would change, 1 B, 1 would be deleted, in"),
+                "\(plan.errors)"
+            )
+            for arguments in [
+                ["restore", "-n", "--json", "--delete", restore, "back"],
+                ["backup", "-n", "--json", "tree", "nas:laptops"],
+            ] {
+                let events = try await daemon.run("ferry", arguments).events()
+                let transfer = try #require(events.first { $0["event"] as? String == "transfer" })
+                #expect(transfer["dryRun"] as? Bool == true && events.last?["dryRun"] as? Bool == true, "\(events)")
+                guard arguments[0] == "restore" else { continue }
+                #expect(transfer["changed"] as? Int == 1 && transfer["deleted"] as? Int == 1)
+                #expect(transfer["bytes"] as? Int == 1 && transfer["wireBytes"] as? Int == 0)
+            }
+            let real = try await daemon.ferry("restore", "--json", "--delete", restore, "back").events()
+            #expect(real.first { $0["event"] as? String == "transfer" }?["dryRun"] == nil)
     @Test func filtersAndSeveralPathsCount() async throws {
         try await TestDaemon.withRepository { daemon in
             for name in ["tree/a", "tree/b.o", "tree/in/c.o", "tree/in/d", "other/e", "other/f.o", "rest/g"] {

@@ -124,7 +124,9 @@ struct BackupTransfer: Transfer {
                 }
             }
         }
-        return try await connection.perform(request)
+        var summary = try await connection.perform(request)
+        summary.isDryRun = isDryRun
+        return summary
     }
 }
 

@@ -42,7 +42,8 @@ package struct JSONLines: Reporter {
             changed: summary.tree?.changed,
             failed: summary.tree?.failed,
             deleted: summary.tree?.deleted,
-            snapshot: summary.snapshot?.description
+            snapshot: summary.snapshot?.description,
+            dryRun: summary.isDryRun ? true : nil
         )
         try self.output(JSONLine.encode(event))
     }
@@ -84,7 +85,8 @@ package struct JSONLines: Reporter {
             bytes: totals.bytes,
             wireBytes: totals.wireBytes,
             savedBytes: totals.savedBytes,
-            seconds: Self.rounded(totals.seconds)
+            seconds: Self.rounded(totals.seconds),
+            dryRun: totals.isDryRun ? true : nil
         )
         try self.output(JSONLine.encode(event))
     }
@@ -110,6 +112,7 @@ package struct JSONLines: Reporter {
         let failed: Int?
         let deleted: Int?
         let snapshot: String?
+        let dryRun: Bool?
     }
 
     private struct ChangeEvent: Encodable {
@@ -135,6 +138,7 @@ package struct JSONLines: Reporter {
         let wireBytes: UInt64
         let savedBytes: UInt64
         let seconds: Double
+        let dryRun: Bool?
     }
 }
 

@@ -52,6 +52,8 @@ package struct JobTotals: Sendable, Equatable {
     private var isEmpty = true
     /// There is a single tree, which has said everything itself.
     private(set) var isOneTree = false
+    /// The numbers say what would be done.
+    private(set) var isDryRun = false
 
     package init() {}
 
@@ -61,6 +63,7 @@ package struct JobTotals: Sendable, Equatable {
         self.failed += summary.tree?.failed ?? 0
         self.isOneTree = self.isEmpty && summary.tree != nil
         self.isEmpty = false
+        self.isDryRun = summary.isDryRun
         self.bytes += summary.bytes
         self.wireBytes += summary.wireBytes
         self.savedBytes += summary.savedBytes
@@ -158,7 +161,10 @@ enum FileText {
 
     static func line(_ label: TransferLabel, _ summary: TransferSummary, seconds: Double) -> String {
         if label.direction == .backup { return "\(label.source) -> " + self.backup(label, summary, seconds) }
-        if let tree = summary.tree { return "\(label.source) -> \(label.target): " + self.line(tree, summary, seconds) }
+        if let tree = summary.tree {
+            let line = summary.isDryRun ? self.plan(tree, summary, seconds) : ": " + self.line(tree, summary, seconds)
+            return "\(label.source) -> \(label.target)\(line)"
+        }
         if summary.isUnchanged {
             return "\(label.source) -> \(label.target): unchanged, \(Amounts.bytes(summary.bytes))"
         }
@@ -181,6 +187,14 @@ enum FileText {
             + "\(Amounts.bytes(summary.bytes)), new \(Amounts.bytes(sent))"
             + (summary.snapshot == nil ? "" : ", stored \(Amounts.bytes(summary.wireBytes))")
             + (failed > 0 ? ", \(failed) failed" : "") + ", in \(Amounts.duration(seconds))"
+    }
+
+    /// What would be done.
+    private static func plan(_ tree: TreeCounts, _ summary: TransferSummary, _ seconds: Double) -> String {
+        let failed = tree.failed > 0 ? ", \(tree.failed) failed" : ""
+        let deleted = tree.deleted > 0 ? ", \(tree.deleted) would be deleted" : ""
+        return " (dry run): \(tree.files) \(tree.files == 1 ? "file" : "files"), \(tree.changed) would change, "
+            + "\(Amounts.bytes(summary.bytes))\(deleted)\(failed), in \(Amounts.duration(seconds))"
     }
 
     private static func line(_ tree: TreeCounts, _ summary: TransferSummary, _ seconds: Double) -> String {

@@ -54,6 +54,7 @@ struct PushTreeTransfer: Transfer {
             throw error
         }
         if context.trees.verifies { summary.countNothing() }
+        if context.trees.isDryRun { shown.plan(&summary) }
         try shown.check()
         return summary
     }
@@ -114,6 +115,7 @@ struct PullTreeTransfer: Transfer {
         }
         var summary = try await connection.perform(request, further: further, onJoin: context.onJoin)
         if context.trees.verifies { summary.countNothing() }
+        if context.trees.isDryRun { shown.plan(&summary) }
         try shown.check()
         return summary
     }
@@ -136,7 +138,14 @@ struct PullTreeTransfer: Transfer {
 private final class ShownChanges: Sendable {
     private let reporter: any Reporter
     let isVerification: Bool
-    private let state = Mutex<(count: Int, failure: FerryError?)>((0, nil))
+    private let state = Mutex(State())
+
+    private struct State {
+        var count = 0
+        var failure: FerryError?
+        /// What would be transferred.
+        var (files, bytes): (Int, UInt64) = (0, 0)
+    }
 
     init(_ context: TransferContext) {
         self.reporter = context.reporter
@@ -146,6 +155,10 @@ private final class ShownChanges: Sendable {
     func show(_ change: TreeChange) {
         let hasFailed = self.state.withLock { state in
             state.count += 1
+            if change.movesContent {
+                state.files += 1
+                state.bytes = state.bytes.addingReportingOverflow(change.size).partialValue
+            }
             return state.failure != nil
         }
         guard !hasFailed else { return }
@@ -156,8 +169,16 @@ private final class ShownChanges: Sendable {
         }
     }
 
+    /// What would be done, in place of what was.
+    func plan(_ summary: inout TransferSummary) {
+        let (files, bytes) = self.state.withLock { ($0.files, $0.bytes) }
+        summary.isDryRun = true
+        summary.tree?.changed = files
+        (summary.bytes, summary.wireBytes, summary.savedBytes) = (bytes, 0, 0)
+    }
+
     func check() throws {
-        let (count, failure) = self.state.withLock { $0 }
+        let (count, failure) = self.state.withLock { ($0.count, $0.failure) }
         if let failure { throw failure }
         guard self.isVerification, count > 0 else { return }
         throw FerryError(.integrity, "the two sides differ in \(count) \(count == 1 ? "thing" : "things")")
