@@ -26,6 +26,10 @@ package enum WireConstants {
     package static let namesPerFrame = 1024
     /// Things of a tree that are told and undecided, or needed and not ended.
     package static let itemWindow = 4096
+    /// Bytes of a user's or a group's name in a listing.
+    package static let accountName = 256
+    /// Bytes of what a link says in a listing: no system's links hold more.
+    package static let linkText = 4096
     /// Users and groups that one frame of items may name.
     package static let accountsPerFrame = 4096
     /// Further connections that may join one transfer.

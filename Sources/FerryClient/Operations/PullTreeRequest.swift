@@ -19,6 +19,7 @@ package final class PullTreeRequest: FrameOperation {
     private let options: WireTreeOptions
     private let compression: Compression
     private let makeReceiver: MakeReceiver
+    private let single: Bool
     private let connections: Int
     private var state = State.new
 
@@ -26,18 +27,21 @@ package final class PullTreeRequest: FrameOperation {
     ///   - path: share, slash and path of the tree's top.
     ///   - options: how the trees are compared.
     ///   - compression: what the daemon is asked for.
+    ///   - single: whether the path is of no directory, and what is there comes alone.
     ///   - connections: further ones that are to join.
     ///   - makeReceiver: called once, when the daemon is ready to send.
     package init(
         path: Data,
         options: WireTreeOptions,
         compression: Compression,
+        single: Bool = false,
         connections: Int = 0,
         makeReceiver: @escaping MakeReceiver
     ) {
         self.path = path
         self.options = options
         self.compression = compression
+        self.single = single
         self.connections = connections
         self.makeReceiver = makeReceiver
     }
@@ -69,6 +73,7 @@ package final class PullTreeRequest: FrameOperation {
                     path: self.path,
                     options: self.options,
                     compression: self.compression.wire,
+                    single: self.single,
                     connections: self.connections
                 )
             )

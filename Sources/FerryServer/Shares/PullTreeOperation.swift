@@ -49,11 +49,22 @@ final class PullTreeOperation: FrameOperation {
         var policy = MetadataPolicy(self.request.options, isDaemon: true)
         // What the daemon may set and keep on its own disk is no matter here.
         policy.isDaemon = false
-        guard location.entry.isDirectory else {
-            throw FerryError(.notADirectory, "\(location.path) is not a directory")
+        let part: SnapshotTree.Part
+        if self.request.single {
+            let entry = try location.content.resolved(location.entry)
+            guard !entry.isDirectory else { throw FerryError(.notAFile, "\(location.path) is a directory") }
+            guard entry.info.posixMode & 0o170000 != 0o140000 else {
+                throw FerryError(.unsupported, "\(location.path) is a socket, which only its program can make")
+            }
+            part = SnapshotTree.Part(single: entry)
+        } else {
+            guard location.entry.isDirectory else {
+                throw FerryError(.notADirectory, "\(location.path) is not a directory")
+            }
+            part = SnapshotTree.Part(top: location.entry, path: location.path.bytes)
         }
         let tree = SnapshotTree(
-            SnapshotTree.Part(top: location.entry, path: location.path.bytes),
+            part,
             of: location.content,
             filter: try TreeFilter(self.request.options.filter),
             policy: policy,
@@ -64,6 +75,9 @@ final class PullTreeOperation: FrameOperation {
     }
 
     private func ofShare(_ compression: Compression, _ limits: FrameLimits) throws(FerryError) -> TreeSender {
+        guard !self.request.single else {
+            throw FerryError(.unsupported, "only what is in a snapshot is pulled alone as a tree")
+        }
         let location = try self.access.locate(self.request.path, .read, allowRoot: true)
         return TreeSender(
             TreeWalk(

@@ -3,7 +3,7 @@ import FerryErrors
 package import FerryFiles
 package import FerryObjects
 
-/// A directory of a snapshot, as the source of a tree.
+/// A directory of a snapshot, or something else in one, as the source of a tree.
 package final class SnapshotTree: TreeSource {
     /// What is sent.
     package struct Part {
@@ -11,8 +11,16 @@ package final class SnapshotTree: TreeSource {
         let top: Entry
         /// Its path from the snapshot's top.
         let path: [UInt8]
+        /// What is told alone, below a top that stands for nothing.
+        let single: Entry?
 
-        package init(top: Entry, path: [UInt8]) { (self.top, self.path) = (top, path) }
+        package init(top: Entry, path: [UInt8]) { (self.top, self.path, self.single) = (top, path, nil) }
+
+        /// - Parameter single: no directory, and no further name.
+        package init(single: Entry) {
+            let nothing = Entry(name: [], mode: 0o040755, seconds: 0, nanoseconds: 0, content: .special(device: 0))
+            (self.top, self.path, self.single) = (nothing, [], single)
+        }
     }
 
     private struct Level {
@@ -63,7 +71,11 @@ package final class SnapshotTree: TreeSource {
     func next() throws(FerryError) -> TreeSourceStep? {
         guard self.hasBegun else {
             self.hasBegun = true
-            try self.enter(self.part.top, [], self.filter.top(ignoreFile: nil))
+            if var single = self.part.single.map({ [$0] }) {
+                self.levels.append(Level(next: { single.popLast() }, filter: nil, path: []))
+            } else {
+                try self.enter(self.part.top, [], self.filter.top(ignoreFile: nil))
+            }
             return .item(self.item(self.part.top, [], name: []))
         }
         var passed = 0

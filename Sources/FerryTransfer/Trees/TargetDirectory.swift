@@ -51,7 +51,7 @@ final class TargetDirectory {
         self.names = findsOthers && !isNew ? try directory.names() : nil
         self.here = try self.names?.next()
         self.device = info.device
-        self.lockedMode = info.isOurs && info.mode & 0o200 == 0 ? info.mode : nil
+        self.lockedMode = isChanged && info.isOurs && info.mode & 0o200 == 0 ? info.mode : nil
         self.isChanged = isChanged
         self.inherits = metadata.policy.attributes ? try directory.handsDownAccess() : false
         self.keepsInherited = self.inherits && !told.handsDownAccess

@@ -52,7 +52,8 @@ struct TreeContent {
         self.directoryLimit = options.openDirectories
         self.owner = options.owner
         self.willWrite = willWrite
-        self.renamed = RenamedFiles(top, mayRead: options.mayRead)
+        // What lies beside one thing is not looked through for it.
+        self.renamed = RenamedFiles(top, mayRead: options.mayRead && options.single == nil)
         self.batch = TreeBatch(top: top, mostFiles: options.batchFiles)
         self.writers = FileWriters(count: options.writers)
         let machine = ReceiveMachine(limits: limits, announcedSize: nil, repeats: .resent)

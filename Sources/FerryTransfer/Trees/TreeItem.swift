@@ -7,7 +7,7 @@ struct TreeItem {
     enum Kind { case file, directory, symlink, special, other, end }
 
     /// Empty for the top.
-    let name: [UInt8]
+    private(set) var name: [UInt8]
     let kind: Kind
     /// Kind, permission bits, owner, attributes.
     let told: ToldMetadata
@@ -73,6 +73,13 @@ struct TreeItem {
         }
         guard rest.isEmpty, notes.isEmpty else { throw FerryError(.violation, "a frame of items tells of none") }
         return result
+    }
+
+    /// The same thing under another name.
+    func renamed(to name: [UInt8]) -> TreeItem {
+        var renamed = self
+        renamed.name = name
+        return renamed
     }
 
     private static func account(_ place: UInt32, of accounts: [Account]) throws(FerryError) -> Account? {

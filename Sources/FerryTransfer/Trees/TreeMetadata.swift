@@ -18,6 +18,16 @@ extension MetadataPolicy {
     }
 }
 
+extension TreeReceiver.Options {
+    /// Whether the top gets the sender's metadata.
+    ///
+    /// - Parameter info: its status.
+    /// - Returns: false for what is only where one thing goes, and another's, who lets this process put something into it.
+    func mayChangeTop(_ info: FileInfo) -> Bool {
+        self.single == nil && (info.isOurs || self.metadata.isPrivileged)
+    }
+}
+
 extension OpenDirectory {
     /// How a thing differs from what it is to have besides its content and its time.
     ///

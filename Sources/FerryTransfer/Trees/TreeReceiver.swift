@@ -46,6 +46,8 @@ package final class TreeReceiver {
         package var filter = TreeFilter()
         /// What is set besides the content.
         package var metadata = MetadataPolicy()
+        /// The name that one thing gets which comes alone: the top is where it goes, and stays as it is.
+        package var single: [UInt8]?
 
         package init() {}
     }
@@ -54,6 +56,8 @@ package final class TreeReceiver {
     private let target: TreeTarget
     private var content: TreeContent
     private let onEvent: TreeEvents?
+    /// What comes alone.
+    private var single: SingleItem?
     private var undecided = CircularBuffer<TreeItem>()
     private var undecidedWeight = 0
     /// Frames that came while no more files could be opened, in order; the windows bound them.
@@ -110,6 +114,7 @@ package final class TreeReceiver {
         self.heldLimit = self.blockWindow + (16 << 20)
         let deletion = TreeDeletion(top, options: options)
         self.deletion = deletion
+        self.single = options.single.map { SingleItem(name: $0) }
         self.target = TreeTarget(top, options: options) { path throws(FerryError) in try deletion.found(path) }
         self.content = TreeContent(
             top: top,
@@ -139,7 +144,7 @@ package final class TreeReceiver {
             try self.content.blockReceived(block, frame.payload, from: arrival.connection, sink)
         case _ where arrival.connection > 0: throw .notJoined
         case .items(let items) where frame.payload.readableBytes == 0:
-            let items = (try TreeItem.parse(items), items.last)
+            let items = (try self.checked(try TreeItem.parse(items)), items.last)
             guard !self.isLast else { throw FerryError(.violation, "something was told after the tree's end") }
             self.undecidedWeight += items.0.reduce(0) { $0 + $1.told.weight }
             guard self.undecidedWeight + self.content.outstanding <= WireConstants.itemWindow else {
@@ -157,6 +162,10 @@ package final class TreeReceiver {
         default:
             throw FerryError(.violation, "the sender of a tree sent something that is not part of a transfer")
         }
+    }
+
+    private func checked(_ items: [TreeItem]) throws(FerryError) -> [TreeItem] {
+        try self.single?.take(items) ?? items
     }
 
     /// Decides names or items, or publishes.

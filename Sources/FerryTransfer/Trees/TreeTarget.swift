@@ -364,8 +364,7 @@ final class TreeTarget {
         in parent: TargetDirectory?
     ) throws(FerryError) -> Decision {
         let info = try opened.info()
-        // The top may be another's, who lets this process put something into it.
-        let mayChange = parent != nil || info.isOurs || self.options.metadata.isPrivileged
+        let mayChange = parent != nil || self.options.mayChangeTop(info)
         let directory = try TargetDirectory(
             opened,
             info: info,
@@ -394,7 +393,7 @@ extension FerryError {
         FerryError(
             .notAFile,
             "\(Escaping.escape(path)) is a directory at the target, and none in the source",
-            remedy: "`ferry sync --delete` replaces it"
+            remedy: "remove it first, which `--delete` of a sync or a restore of the tree does"
         )
     }
 }

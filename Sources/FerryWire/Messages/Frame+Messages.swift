@@ -117,6 +117,7 @@ extension Frame {
         path: Data,
         options: WireTreeOptions,
         compression: WireCompression,
+        single: Bool = false,
         connections: Int = 0
     ) -> Frame {
         Frame(
@@ -125,6 +126,7 @@ extension Frame {
                     $0.path = path
                     $0.options = options
                     $0.compression = compression
+                    $0.single = single
                     $0.connections = UInt32(clamping: connections)
                 }
             )
@@ -218,8 +220,8 @@ extension Frame {
         Frame(.snapshots(.with { $0.repository = Data(repository.utf8) }))
     }
 
-    package static func snapshotList(_ snapshots: [WireSnapshotEntry]) -> Frame {
-        Frame(.snapshotList(.with { $0.snapshots = snapshots }))
+    package static func snapshotList(_ snapshots: [WireSnapshotEntry], damaged: Data = Data()) -> Frame {
+        Frame(.snapshotList(.with { ($0.snapshots, $0.damaged) = (snapshots, damaged) }))
     }
 
     package static func find(_ request: WireFind) -> Frame { Frame(.find(request)) }

@@ -687,6 +687,9 @@ package nonisolated struct WirePullTree: Sendable {
 
   package var compression: WireCompression = .auto
 
+  /// the path is of no directory: what is there is told alone in a top that stands for nothing
+  package var single: Bool = false
+
   /// as of Push
   package var connections: UInt32 = 0
 
@@ -1001,6 +1004,28 @@ package nonisolated struct WireEntry: Sendable {
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   package mutating func clearMetadata() {self._metadata = nil}
 
+  /// what a symbolic link says
+  package var target: Data = Data()
+
+  /// whom it belongs to; absent where that is not known
+  package var user: WireAccount {
+    get {_user ?? WireAccount()}
+    set {_user = newValue}
+  }
+  /// Returns true if `user` has been explicitly set.
+  package var hasUser: Bool {self._user != nil}
+  /// Clears the value of `user`. Subsequent reads from it will return its default value.
+  package mutating func clearUser() {self._user = nil}
+
+  package var group: WireAccount {
+    get {_group ?? WireAccount()}
+    set {_group = newValue}
+  }
+  /// Returns true if `group` has been explicitly set.
+  package var hasGroup: Bool {self._group != nil}
+  /// Clears the value of `group`. Subsequent reads from it will return its default value.
+  package mutating func clearGroup() {self._group = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum Kind: SwiftProtobuf.Enum, Swift.CaseIterable {
@@ -1052,6 +1077,8 @@ package nonisolated struct WireEntry: Sendable {
   package init() {}
 
   fileprivate var _metadata: WireMetadata? = nil
+  fileprivate var _user: WireAccount? = nil
+  fileprivate var _group: WireAccount? = nil
 }
 
 /// Part of an answer to List (several) or Stat (one); Finished follows.
@@ -1577,6 +1604,9 @@ package nonisolated struct WireSnapshotList: Sendable {
   // methods supported on all messages.
 
   package var snapshots: [WireSnapshotEntry] = []
+
+  /// ids of snapshots that cannot be read, whosever they are, n times 32 bytes; the first 1,000
+  package var damaged: Data = Data()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2939,7 +2969,7 @@ nonisolated extension WirePushTree: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WirePullTree: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".PullTree"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}options\0\u{1}compression\0\u{2}\u{11}connections\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{1}options\0\u{1}compression\0\u{1}single\0\u{2}\u{10}connections\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2950,6 +2980,7 @@ nonisolated extension WirePullTree: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 1: try { try decoder.decodeSingularBytesField(value: &self.path) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._options) }()
       case 3: try { try decoder.decodeSingularEnumField(value: &self.compression) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.single) }()
       case 20: try { try decoder.decodeSingularUInt32Field(value: &self.connections) }()
       default: break
       }
@@ -2970,6 +3001,9 @@ nonisolated extension WirePullTree: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if self.compression != .auto {
       try visitor.visitSingularEnumField(value: self.compression, fieldNumber: 3)
     }
+    if self.single != false {
+      try visitor.visitSingularBoolField(value: self.single, fieldNumber: 4)
+    }
     if self.connections != 0 {
       try visitor.visitSingularUInt32Field(value: self.connections, fieldNumber: 20)
     }
@@ -2980,6 +3014,7 @@ nonisolated extension WirePullTree: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.path != rhs.path {return false}
     if lhs._options != rhs._options {return false}
     if lhs.compression != rhs.compression {return false}
+    if lhs.single != rhs.single {return false}
     if lhs.connections != rhs.connections {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -3456,7 +3491,7 @@ nonisolated extension WireJoin: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
 
 nonisolated extension WireEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Entry"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}kind\0\u{1}size\0\u{1}metadata\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}kind\0\u{1}size\0\u{1}metadata\0\u{1}target\0\u{1}user\0\u{1}group\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3468,6 +3503,9 @@ nonisolated extension WireEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 2: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.size) }()
       case 4: try { try decoder.decodeSingularMessageField(value: &self._metadata) }()
+      case 5: try { try decoder.decodeSingularBytesField(value: &self.target) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._user) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._group) }()
       default: break
       }
     }
@@ -3490,6 +3528,15 @@ nonisolated extension WireEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     try { if let v = self._metadata {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
     } }()
+    if !self.target.isEmpty {
+      try visitor.visitSingularBytesField(value: self.target, fieldNumber: 5)
+    }
+    try { if let v = self._user {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._group {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3498,6 +3545,9 @@ nonisolated extension WireEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.kind != rhs.kind {return false}
     if lhs.size != rhs.size {return false}
     if lhs._metadata != rhs._metadata {return false}
+    if lhs.target != rhs.target {return false}
+    if lhs._user != rhs._user {return false}
+    if lhs._group != rhs._group {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4379,7 +4429,7 @@ nonisolated extension WireSnapshots: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension WireSnapshotList: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".SnapshotList"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}snapshots\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}snapshots\0\u{1}damaged\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4388,6 +4438,7 @@ nonisolated extension WireSnapshotList: SwiftProtobuf.Message, SwiftProtobuf._Me
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.snapshots) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.damaged) }()
       default: break
       }
     }
@@ -4397,11 +4448,15 @@ nonisolated extension WireSnapshotList: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.snapshots.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.snapshots, fieldNumber: 1)
     }
+    if !self.damaged.isEmpty {
+      try visitor.visitSingularBytesField(value: self.damaged, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireSnapshotList, rhs: WireSnapshotList) -> Bool {
     if lhs.snapshots != rhs.snapshots {return false}
+    if lhs.damaged != rhs.damaged {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

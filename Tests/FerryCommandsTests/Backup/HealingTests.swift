@@ -37,6 +37,10 @@ import Testing
             #expect(try daemon.names(in: daemon.here + "/half").filter { !$0.hasPrefix(".ferry-part.") } == ["good"])
             let dump = try await daemon.ferry("dump", "nas:laptops@latest/\(daemon.inSnapshot)/tree/bad")
             #expect(dump.status != 0)
+            let alone = "nas:laptops@latest/\(daemon.inSnapshot)/tree/bad"
+            let one = try await daemon.ferry("restore", alone, "alone")
+            #expect(one.status == 7 && one.errors.contains(alone), "\(one.status) \(one.errors)")
+            #expect(!FileManager.default.fileExists(atPath: daemon.here + "/alone"))
 
             let verify = try await daemon.ferryd("verify", "laptops", "--read-data")
             #expect(verify.status == 7 && verify.text.contains("\(daemon.inSnapshot)/tree/bad"), "\(verify.text)")

@@ -146,4 +146,37 @@ import Testing
             try await peer.send((Self.chunks + Self.chunks).names(ends: [1, 2]))
         }
     }
+
+    /// One file of a snapshot is asked for: nothing else is taken for it.
+    @Test(arguments: ["two", "directory", "nothing", "furtherName", "left out", "the file"])
+    func somethingElseThanTheOneFile(_ lie: String) async throws {
+        try await LyingDaemon.with { peer in
+            _ = await peer.next()
+            let entry = WireEntry.with { ($0.name, $0.kind, $0.size) = (Data("file".utf8), .file, 5) }
+            try await peer.send(.entries([entry]), .finished())
+            guard case .pullTree(let pull) = await peer.next()?.body else { return }
+            #expect(pull.single)
+            try await peer.send(.ready())
+            switch lie {
+            case "two": try await Self.sendAll([.top, Self.file("a"), Self.file("b")], peer)
+            case "directory":
+                try await Self.sendAll([.top, WireThing("a", WireThing.directory), Self.file("b"), .end], peer)
+            case "nothing": try await peer.send([.top, .end].items(last: true))
+            case "furtherName": try await Self.sendAll([.top, Self.file("a", firstName: "secret")], peer)
+            case "left out": try await Self.sendAll([.top, WireThing("a", 1)], peer)
+            default:
+                try await Self.sendAll([.top, Self.file("../a")], peer)
+                try await peer.finished()
+            }
+            await peer.closed()
+        } _: { liar in
+            try liar.write([1], to: "secret")
+            let pull = try await liar.ferry("restore", "--verbose", "nas:laptops@latest/file", "got")
+            // The name is this side's choice.
+            #expect(pull.status == (lie == "the file" ? 0 : 5), "\(pull.errors)")
+            let names = try FileManager.default.contentsOfDirectory(atPath: liar.here)
+            #expect(names.contains("got") == (lie == "the file") && !names.contains("a") && !names.contains("b"))
+            #expect(try liar.read("secret") == [1])
+        }
+    }
 }

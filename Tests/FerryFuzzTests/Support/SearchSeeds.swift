@@ -33,8 +33,11 @@ enum SearchSeeds {
 
     private static let entry: WireEntry = {
         var entry = WireEntry()
-        entry.kind = .file
+        entry.kind = .symlink
         entry.size = 6
+        entry.target = Data("../b".utf8)
+        (entry.user.id, entry.user.name) = (1000, Data("carol".utf8))
+        (entry.group.id, entry.group.isGroup) = (50, true)
         entry.metadata.mode = 0o644
         entry.metadata.modifiedSeconds = 1_767_225_600
         return entry

@@ -78,6 +78,7 @@ enum Seeds {
                     path: Data("inbox/tree".utf8),
                     options: Self.everyOption,
                     compression: .fast,
+                    single: true,
                     connections: 3
                 )
             ]
@@ -108,13 +109,16 @@ enum Seeds {
         ("finished-snapshot", [.finished(digest: Self.id, size: 76, snapshot: Self.id)]),
     ]
 
-    private static let snapshotList: Frame = .snapshotList([
-        make(WireSnapshotEntry()) {
-            ($0.id, $0.root, $0.sequence) = (Self.id, Self.id, 3)
-            ($0.seconds, $0.nanoseconds, $0.owner) = (-1, 999_999_999, "carol")
-            $0.note = Data([1, 1, 104])
-        }
-    ])
+    private static let snapshotList: Frame = .snapshotList(
+        [
+            make(WireSnapshotEntry()) {
+                ($0.id, $0.root, $0.sequence) = (Self.id, Self.id, 3)
+                ($0.seconds, $0.nanoseconds, $0.owner) = (-1, 999_999_999, "carol")
+                $0.note = Data([1, 1, 104])
+            }
+        ],
+        damaged: Self.id
+    )
 
     /// Whole frames, in `Corpus/frame`.
     static let frames: [Seed] = Self.ownFrames + SearchSeeds.frames

@@ -14,8 +14,8 @@ struct RestoreCommand: AsyncParsableCommand {
         discussion: """
             SNAPSHOT is `latest`, the beginning of an id, a day or a moment (2026-01-31, 2026-01-31T12:00, UTC; the last \
             one up to then), `yesterday`, or a tag. A directory becomes the target, also if that exists: what is the same \
-            there stays, and what is only there unless --delete is given. A file goes into a directory that exists, or gets \
-            the target's name.
+            there stays, and what is only there unless --delete is given. Anything else goes into a directory that exists, or gets \
+            the target's name; a link that has that name is replaced itself.
 
             Examples:
               ferry restore nas:laptops@latest/etc/ssh ./out
@@ -67,11 +67,10 @@ struct RestoreCommand: AsyncParsableCommand {
             }
             let entry = try await servers.connection(to: source.server).stat(source)
             guard entry.kind != .directory else { return [PullTreeTransfer(source: source, target: target)] }
-            guard !self.dryRun else {
-                throw FerryError(.usage, "`--dry-run` is of directories, and \(source) is none", remedy: "leave it out")
-            }
-            let kind = try PullCommand.kind(of: target)
-            return try PullPlan([source], to: target, kind: kind).items.map { PullTransfer(item: $0) }
+            var kind = try PullCommand.kind(of: target)
+            // What is no file itself may take the place of another such thing.
+            if kind == .other, entry.kind != .file { kind = .file }
+            return try PullPlan([source], to: target, kind: kind).items.map(PullCommand.transfer)
         }
     }
 }

@@ -94,7 +94,9 @@ struct Job {
     /// Bytes of all files, or nil if one is not known.
     private func size() async -> UInt64? {
         // The daemon tells the size of a single file in time.
-        if self.transfers.count == 1, self.transfers[0] is PullTransfer { return nil }
+        if self.transfers.count == 1, self.transfers[0] is PullTransfer || self.transfers[0] is PullEntryTransfer {
+            return nil
+        }
         var sum: UInt64 = 0
         for transfer in self.transfers {
             guard let size = await transfer.size(on: self.servers) else { return nil }

@@ -64,8 +64,14 @@ struct PullCommand: AsyncParsableCommand {
                 if case .file(let path) = item.target { path.directory } else { nil }
             }
             for directory in Set(directories) { LocalPlace.sweep(directory) }
-            return plan.items.map { PullTransfer(item: $0) }
+            return plan.items.map(Self.transfer)
         }
+    }
+
+    /// What is in a snapshot comes with all that belongs to it.
+    static func transfer(_ item: PullPlan.Item) -> any Transfer {
+        guard item.source.snapshot != nil, case .file(let target) = item.target else { return PullTransfer(item: item) }
+        return PullEntryTransfer(source: item.source, target: target)
     }
 
     /// Those of the sources that are directories or shares.
@@ -89,7 +95,7 @@ struct PullCommand: AsyncParsableCommand {
         return try sources.map { source throws(FerryError) in
             let place = target.appending(source.path.lastComponent ?? Array(source.share.utf8))
             guard trees.contains(source) else {
-                return PullTransfer(item: PullPlan.Item(source: source, target: .file(place)))
+                return Self.transfer(PullPlan.Item(source: source, target: .file(place)))
             }
             return PullTreeTransfer(source: source, target: place)
         }

@@ -213,6 +213,14 @@ extension TransferContext {
     /// Whether the content of trees travels.
     fileprivate var movesTrees: Bool { !self.trees.isDryRun && !self.trees.verifies }
 
+    /// For one thing that comes alone: it was named, so that no filter is about it, and special files are wanted.
+    var singleOptions: WireTreeOptions {
+        var options = self.treeOptions(filtered: false)
+        (options.delete, options.specials) = (false, true)
+        options.clearMaxDelete()
+        return options
+    }
+
     fileprivate func treeOptions(filtered isFiltered: Bool) -> WireTreeOptions {
         var options = WireTreeOptions()
         options.checksum = self.comparesContent
