@@ -20,6 +20,14 @@ package final class DirectoryListing {
         }
     }
 
+    /// What a link that was listed says; nil if it is none any more.
+    /// - Throws: mapped errors.
+    package func linkText(_ name: [UInt8]) throws(FerryError) -> [UInt8]? {
+        do throws(Errno) { return try self.reader.linkText(name) } catch {
+            throw FerryError(error, "list", self.path.description)
+        }
+    }
+
     /// The next entry, or nil at the end.
     /// - Throws: mapped errors: a directory that could not be read to its end is never taken for a shorter one.
     package func next() throws(FerryError) -> (name: [UInt8], info: FileInfo)? {

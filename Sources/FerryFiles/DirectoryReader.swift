@@ -46,6 +46,15 @@ struct DirectoryReader: ~Copyable {
         }
     }
 
+    /// What a link says; nil if it is gone, or no link any more.
+    func linkText(_ name: [UInt8]) throws(Errno) -> [UInt8]? {
+        do throws(Errno) {
+            return try self.calls.readlinkat(self.directory.raw, CString.make(name))
+        } catch  where [ENOENT, EINVAL].contains(error.code) {
+            return nil
+        }
+    }
+
     /// Opens a directory that was listed, unless it is a link; nil if it is none, is gone, or may not be read.
     func descend(_ name: [UInt8]) throws(Errno) -> DirectoryReader? {
         do throws(Errno) {

@@ -33,7 +33,7 @@ package final class SimpleRequest: FrameOperation {
         switch frame.body {
         case .failure(let failure): throw FerryError(peer: failure)
         case .entries(let entries):
-            for entry in entries.entries where !Self.isName(entry.name) {
+            for entry in entries.entries where !Self.isName(entry.name) || !Self.isBounded(entry) {
                 throw FerryError(.violation, "the daemon listed something that is not a name")
             }
             self.entries += entries.entries.count
@@ -50,6 +50,12 @@ package final class SimpleRequest: FrameOperation {
     private static func isName(_ name: Data) -> Bool {
         (1...255).contains(name.count) && !name.contains(0) && !name.contains(UInt8(ascii: "/"))
             && !name.elementsEqual(".".utf8) && !name.elementsEqual("..".utf8)
+    }
+
+    /// What a listing tells besides.
+    private static func isBounded(_ entry: WireEntry) -> Bool {
+        entry.target.count <= WireConstants.linkText && entry.user.name.count <= WireConstants.accountName
+            && entry.group.name.count <= WireConstants.accountName
     }
 
     package func proceed(sink: any FrameSink) throws(FerryError) -> Progress {

@@ -41,8 +41,9 @@ final class DiffOperation: FrameOperation {
         loop: while bytes < Self.frameLimit {
             switch try comparison.next() {
             case .differs(let difference):
-                differences.append(WireDifference(difference))
-                bytes += difference.path.count + 192
+                let told = WireDifference(difference)
+                differences.append(told)
+                bytes += difference.path.count + told.old.told + told.new.told + 192
             case .failed(let path, let error):
                 let failed = WireDifference(path: path, error)
                 differences.append(failed)
@@ -87,8 +88,8 @@ extension WireDifference {
     fileprivate init(_ difference: SnapshotDifferences.Difference) {
         self.init()
         self.path = Data(difference.path)
-        if let old = difference.old { self.old = WireEntry(of: old) }
-        if let new = difference.new { self.new = WireEntry(of: new) }
+        if let old = difference.old { self.old = WireEntry(entry: old) }
+        if let new = difference.new { self.new = WireEntry(entry: new) }
         self.reasons = difference.reasons.rawValue
         self.files = difference.beneath.files
         self.bytes = difference.beneath.bytes

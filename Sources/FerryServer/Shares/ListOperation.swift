@@ -9,8 +9,8 @@ import FoundationEssentials
 
 /// Lists a directory of a share, or, for the empty path, the shares; a frame of entries at a time, as the peer reads.
 final class ListOperation: FrameOperation {
-    /// Entries in one frame: with names of 255 bytes they stay below half of the header limit.
-    private static let entriesPerFrame = 100
+    /// Entries in one frame, and their bytes: with the longest names and a link's longest text they stay below the header limit.
+    private static let (entriesPerFrame, bytesPerFrame) = (100, 24 << 10)
     /// Bytes queued at which it waits for the peer.
     private static let queueLimit = 256 << 10
 
@@ -19,6 +19,7 @@ final class ListOperation: FrameOperation {
     private var listing: DirectoryListing?
     /// Of a directory in a snapshot.
     private var snapshot: (content: RepositoryContent, next: SnapshotContent.NextEntry)?
+    private let accounts = Accounts()
     /// What is left to say of the shares.
     private var shares: ArraySlice<ShareRecord>?
 
@@ -38,11 +39,18 @@ final class ListOperation: FrameOperation {
 
     func proceed(sink: any FrameSink) throws(FerryError) -> Progress {
         guard sink.queuedBytes < Self.queueLimit else { return .waiting }
-        let entries =
-            try self.request.path.isEmpty
-            ? self.nextShares()
-            : ShareAccess.isSnapshot(self.request.path) ? self.nextOfSnapshot() : self.nextEntries()
-        let isComplete = entries.count < Self.entriesPerFrame
+        let next: () throws(FerryError) -> WireEntry? =
+            self.request.path.isEmpty
+            ? self.nextShare : ShareAccess.isSnapshot(self.request.path) ? self.nextOfSnapshot : self.nextEntry
+        var (entries, bytes, isComplete) = ([WireEntry](), 0, false)
+        while entries.count < Self.entriesPerFrame, bytes < Self.bytesPerFrame, !isComplete {
+            guard let entry = try next() else {
+                isComplete = true
+                break
+            }
+            entries.append(entry)
+            bytes += entry.name.count + entry.told
+        }
         sink.send(.entries(entries))
         if isComplete { sink.send(.finished()) }
         return isComplete ? .finished : .more
@@ -50,26 +58,22 @@ final class ListOperation: FrameOperation {
 
     func abandoned(_ error: FerryError) {}
 
-    private func nextEntries() throws(FerryError) -> [WireEntry] {
+    private func nextEntry() throws(FerryError) -> WireEntry? {
         let listing: DirectoryListing
         if let open = self.listing { listing = open } else { listing = try self.start() }
         self.listing = listing
-        var entries: [WireEntry] = []
-        while entries.count < Self.entriesPerFrame, let (name, info) = try listing.next() {
-            entries.append(WireEntry(name: name, info: info))
-        }
-        return entries
+        guard let (name, info) = try listing.next() else { return nil }
+        var entry = WireEntry(name: name, info: info, self.accounts)
+        if info.kind == .symlink { entry.target = Data(try listing.linkText(name) ?? []) }
+        return entry
     }
 
-    private func nextOfSnapshot() throws(FerryError) -> [WireEntry] {
+    private func nextOfSnapshot() throws(FerryError) -> WireEntry? {
         let open: (content: RepositoryContent, next: SnapshotContent.NextEntry)
         if let snapshot = self.snapshot { open = snapshot } else { open = try self.startOfSnapshot() }
         self.snapshot = open
-        var entries: [WireEntry] = []
-        while entries.count < Self.entriesPerFrame, let entry = try open.next() {
-            entries.append(WireEntry(name: entry.name, info: try open.content.resolved(entry).info))
-        }
-        return entries
+        guard let entry = try open.next() else { return nil }
+        return WireEntry(name: entry.name, entry: try open.content.resolved(entry))
     }
 
     private func startOfSnapshot() throws(FerryError) -> (content: RepositoryContent, next: SnapshotContent.NextEntry) {
@@ -85,11 +89,12 @@ final class ListOperation: FrameOperation {
         return try DirectoryListing(location.root, location.path)
     }
 
-    private func nextShares() throws(FerryError) -> [WireEntry] {
-        let shares: ArraySlice<ShareRecord>
+    private func nextShare() throws(FerryError) -> WireEntry? {
+        var shares: ArraySlice<ShareRecord>
         if let rest = self.shares { shares = rest } else { shares = try self.access.granted()[...] }
-        self.shares = shares.dropFirst(Self.entriesPerFrame)
-        return shares.prefix(Self.entriesPerFrame).map { share in
+        let next = shares.popFirst()
+        self.shares = shares
+        return next.map { share in
             var entry = WireEntry()
             entry.name = Data(share.name.text.utf8)
             entry.kind = .share

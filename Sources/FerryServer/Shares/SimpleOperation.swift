@@ -34,16 +34,13 @@ final class SimpleOperation: FrameOperation {
             if ShareAccess.isSnapshot(request.path) {
                 let location = try access.snapshot(request.path)
                 let name = location.path.lastComponent ?? Array(location.place.record.name.text.utf8)
-                let info = try location.content.resolved(location.entry).info
-                return sink.send(.entries([WireEntry(name: name, info: info)]))
+                let entry = try location.content.resolved(location.entry)
+                return sink.send(.entries([WireEntry(name: name, entry: entry)]))
             }
             let location = try access.locate(request.path, .read, allowRoot: true)
             let info = try location.root.info(location.path)
-            sink.send(
-                .entries([
-                    WireEntry(name: location.path.lastComponent ?? Array(location.share.name.text.utf8), info: info)
-                ])
-            )
+            let name = location.path.lastComponent ?? Array(location.share.name.text.utf8)
+            sink.send(.entries([WireEntry(name: name, info: info, Accounts())]))
         }
     }
 

@@ -41,7 +41,8 @@ import Testing
             #expect(diff.status == 0, "\(diff.errors)")
             #expect(
                 Self.lines(diff) == [
-                    "- away/", "- away/x", "- away/y", "M changed", "- gone", "M hard", "M link", "m mode (mode)",
+                    "- away/", "- away/x", "- away/y", "M changed", "- gone", "M hard", "M link (same -> changed)",
+                    "m mode (mode)",
                     "+ new/",
                     "+ new/one", "+ new/two", "T type/ (file -> directory)", "+ type/inside",
                 ]
@@ -57,7 +58,7 @@ import Testing
                 Self.lines(long) == [
                     "- away/ (2 files, 12 B)", "M changed (7 -> 16 bytes)", "- gone (4 bytes)",
                     "M hard (7 -> 16 bytes)",
-                    "M link", "+ new/ (2 files, 14 B)", "T type/ (file -> directory, 1 file, 11 B)",
+                    "M link (same -> changed)", "+ new/ (2 files, 14 B)", "T type/ (file -> directory, 1 file, 11 B)",
                 ]
             )
             // Whole snapshots, and the other way round.
@@ -70,6 +71,10 @@ import Testing
             let total = try #require(events.last)
             #expect(total["event"] as? String == "differences" && total["metadata"] as? Int == 1)
             #expect((total["added"] as? [String: Int])?["files"] == 3)
+            let told = try #require(events.first { ($0["path"] as? String) == "link" })
+            let sides = ["old", "new"].map { told[$0] as? [String: Any] }
+            #expect(sides.map { $0?["target"] as? String } == ["same", "changed"])
+            #expect(sides.map { $0?["uid"] as? UInt32 } == [geteuid(), geteuid()])
         }
     }
 

@@ -8,18 +8,19 @@ import Synchronization
 struct ListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ls",
-        abstract: "List a directory of a share, or the shares.",
+        abstract: "List a directory of a share or of a snapshot, or the shares and repositories.",
         discussion: """
             Names are escaped: a backslash is shown as \\\\, control characters and bytes that are not UTF-8 as \\xNN. Up to \
             100,000 entries are sorted by name; larger directories come in the file system's order. Times are UTC.
 
             Examples:
-              ferry ls nas:                 the shares
+              ferry ls nas:                 the shares and repositories
               ferry ls -l nas:inbox/2026
+              ferry ls nas:laptops@latest/etc
             """
     )
 
-    @Flag(name: .shortAndLong, help: "Also show mode, size in bytes and time.")
+    @Flag(name: .shortAndLong, help: "Also show mode, owner, size in bytes and time, and what links say.")
     var long = false
 
     @OptionGroup var output: OutputOptions

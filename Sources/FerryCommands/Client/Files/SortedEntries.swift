@@ -3,7 +3,11 @@ package import FerryWire
 
 /// Puts a listing in order of its names, as long as it fits: a larger one comes as it arrives, in constant memory.
 package struct SortedEntries {
+    /// Bytes of names and of what links say that are kept for sorting.
+    private static let byteLimit = 64 << 20
+
     private let limit: Int
+    private var bytes = 0
     private var entries: [WireEntry] = []
     private var isStreaming = false
 
@@ -22,7 +26,10 @@ package struct SortedEntries {
     ) throws(FerryError) {
         if !self.isStreaming {
             self.entries += batch
-            if self.entries.count > self.limit {
+            self.bytes += batch.reduce(0) {
+                $0 + $1.name.count + $1.target.count + $1.user.name.count + $1.group.name.count
+            }
+            if self.entries.count > self.limit || self.bytes > Self.byteLimit {
                 self.isStreaming = true
                 try self.flush(write)
             }

@@ -68,6 +68,7 @@ package struct DifferenceText {
             let files = self.beneath.files
             notes.append("\(files) file\(files == 1 ? "" : "s"), \(Amounts.bytes(self.beneath.bytes))")
         }
+        if let targets = self.targets(isLong: isLong) { notes.append(targets) }
         if isLong, let size = self.size { notes.append(size) }
         for reason in ChangeText.reasons(self.reasons) where self.isTold(reason, isLong: isLong) {
             notes.append(isLong ? self.long(reason) : reason)
@@ -78,6 +79,15 @@ package struct DifferenceText {
     /// Content and size are what the letter and the sizes say.
     private func isTold(_ reason: String, isLong: Bool) -> Bool {
         !["kind", "size", "content", "target"].contains(reason) && (isLong || self.kind == .metadata)
+    }
+
+    /// What links say: where that differs, or where all is told.
+    private func targets(isLong: Bool) -> String? {
+        switch (self.old.flatMap { EntryText($0).target }, self.new.flatMap { EntryText($0).target }) {
+        case (let old?, let new?): self.reasons.contains(.target) ? "\(old) -> \(new)" : nil
+        case (let target?, nil), (nil, let target?): isLong ? "-> \(target)" : nil
+        case (nil, nil): nil
+        }
     }
 
     private var size: String? {
@@ -96,6 +106,7 @@ package struct DifferenceText {
         }
         return switch reason {
         case "mode": "mode \(old.mode) -> \(new.mode)"
+        case "owner": "owner \(old.owner) -> \(new.owner)"
         case "time": "time \(old.modified) -> \(new.modified)"
         default: reason
         }
@@ -134,10 +145,23 @@ package struct DifferenceText {
         let size: UInt64
         let mode: String
         let modified: String
+        let details: EntryText.Details
+
+        private enum CodingKeys: String, CodingKey { case kind, size, mode, modified }
 
         init(_ entry: WireEntry) {
             let text = EntryText(entry)
             (self.kind, self.size, self.mode, self.modified) = (text.kind, entry.size, text.mode, text.modified)
+            self.details = EntryText.Details(entry)
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(self.kind, forKey: .kind)
+            try container.encode(self.size, forKey: .size)
+            try container.encode(self.mode, forKey: .mode)
+            try container.encode(self.modified, forKey: .modified)
+            try self.details.encode(to: encoder)
         }
     }
 }

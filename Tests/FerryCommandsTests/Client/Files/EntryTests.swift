@@ -17,15 +17,44 @@ import Testing
 
     @Test func showsKinds() {
         for (kind, short, long) in [
-            (WireEntry.Kind.file, "x", "-rwxr-x--x"), (.directory, "x/", "drwxr-x--x"), (.symlink, "x", "lrwxr-x--x"),
-            (.other, "x", "?rwxr-x--x"),
+            (WireEntry.Kind.file, "x", "-rwsr-x--x"), (.directory, "x/", "drwsr-x--x"), (.symlink, "x", "lrwsr-x--x"),
+            (.other, "x", "?rwsr-x--x"),
         ] {
             let text = EntryText(self.entry(kind))
             #expect(text.short == short)
-            #expect(text.long == "\(long)          1234  2009-02-13T23:31:30Z  \(short)")
+            #expect(text.long == "\(long)  -                         1234  2009-02-13T23:31:30Z  \(short)")
         }
         #expect(EntryText(self.entry(.share)).long == "x/")
         #expect(EntryText(self.entry(.share)).json() == #"{"event":"entry","kind":"share","name":"x"}"#)
+    }
+
+    @Test(
+        arguments: [
+            (0o0644, "rw-r--r--"), (0o4644, "rwSr--r--"), (0o6755, "rwsr-sr-x"), (0o2640, "rw-r-S---"),
+            (0o1777, "rwxrwxrwt"),
+            (0o1776, "rwxrwxrwT"), (0o7000, "--S--S--T"), (0o7111, "--s--s--t"),
+        ] as [(UInt32, String)]
+    ) func showsAllBits(_ mode: UInt32, _ shown: String) {
+        var entry = self.entry(.file)
+        entry.metadata.mode = mode
+        #expect(EntryText(entry).long.hasPrefix("-\(shown)  "))
+    }
+
+    @Test func showsOwnersAndWhatLinksSay() {
+        var entry = self.entry(.symlink)
+        entry.target = Data("../a\nb".utf8)
+        (entry.user.id, entry.user.name) = (1000, Data("carol".utf8))
+        entry.group.id = 50
+        let text = EntryText(entry)
+        #expect(text.long == #"lrwsr-x--x  carol:50                  1234  2009-02-13T23:31:30Z  x -> ../a\x0Ab"#)
+        #expect(text.full("nas:x").contains("owner:    carol:50 (1000:50)\n"))
+        #expect(text.full("nas:x").contains(#"target:   ../a\x0Ab"#))
+        #expect(
+            text.json() == #"{"event":"entry","gid":50,"group":"50","kind":"symlink","mode":"4751","#
+                + #""modified":"2009-02-13T23:31:30Z","name":"x","size":1234,"target":"../a\\x0Ab","uid":1000,"user":"carol"}"#
+        )
+        entry.kind = .file
+        #expect(!EntryText(entry).long.contains("->"))
     }
 
     @Test func escapesWhatTheDaemonSays() {
@@ -42,7 +71,7 @@ import Testing
         var entry = self.entry(.file)
         entry.metadata.modifiedSeconds = seconds
         entry.size = .max
-        #expect(EntryText(entry).long == "-rwxr-x--x  18446744073709551615  -  x")
+        #expect(EntryText(entry).long == "-rwsr-x--x  -                 18446744073709551615  -  x")
     }
 }
 
