@@ -36,7 +36,7 @@ struct SnapshotNameTests {
     private static func all() throws -> [StoredSnapshot] {
         [
             try self.snapshot("aaaa1111", seconds: self.start - 3 * self.day, tags: ["nightly", "feed"]),
-            try self.snapshot("aaaa2222", seconds: self.start - 1),
+            try self.snapshot("aaaa2222", seconds: self.start - 1, tags: ["2026-1-31", "2026-01-31-nightly"]),
             try self.snapshot("beef", seconds: self.start, tags: ["nightly", "2026-02-29", "aaaa1111"]),
             try self.snapshot("0123", seconds: self.start + 3600 + 59),
             try self.snapshot("cafe", seconds: self.start + 3660, tags: ["last", "latest"]),
@@ -83,7 +83,7 @@ struct SnapshotNameTests {
             ("0123" + String(repeating: "0", count: 60), "01230000"),
             // An id goes before a tag, a tag before nothing; three digits are none of an id.
             ("feed", "aaaa1111"), ("aaaa1111", "aaaa1111"), ("nightly", "beef0000"), ("last", "cafe0000"),
-            ("2026-02-29", "beef0000"), ("today", "cafe0000"), ("yesterday", "aaaa2222"),
+            ("2026-1-31", "aaaa2222"), ("today", "cafe0000"), ("yesterday", "aaaa2222"),
             ("2026-01-31", "cafe0000"), ("2026-01-30", "aaaa2222"), ("2026-01-29", "aaaa1111"),
             ("2026-01-28", "aaaa1111"), ("9999-12-31", "cafe0000"),
             ("2026-01-30T23:59", "aaaa2222"), ("2026-01-30T23:59Z", "aaaa2222"), ("2026-01-31T01:01:00Z", "cafe0000"),
@@ -95,9 +95,22 @@ struct SnapshotNameTests {
         #expect(try Self.find(name) == found)
     }
 
-    @Test(arguments: ["2026-01-27", "1970-01-01", "none", "aaa", "AAAA1", "ffff", "2026-1-31", "2026-01-31T", ""])
+    @Test(arguments: ["2026-01-27", "1970-01-01", "none", "aaa", "AAAA1", "ffff", "2026-1-30", "tag", ""])
     func namesOfNothing(_ name: String) throws {
         #expect { try Self.find(name) } throws: { ($0 as? FerryError)?.code == .notFound }
+    }
+
+    /// What nobody can have meant otherwise is not looked for, and what was mistyped is told with what is accepted.
+    @Test(arguments: [
+        "2026-02-29", "2026-02-30", "2026-13-01", "2026-01-31T", "2026-01-31T24:00", "yesterdayy", "latst",
+    ])
+    func whatIsMistypedIsRefused(_ name: String) throws {
+        #expect {
+            try Self.find(name)
+        } throws: { error in
+            guard let error = error as? FerryError, let remedy = error.remedy else { return false }
+            return error.code == .usage && error.message.contains(name) && remedy.contains("2026-01-31T12:00")
+        }
     }
 
     @Test func theBeginningOfSeveralIsRefused() throws {

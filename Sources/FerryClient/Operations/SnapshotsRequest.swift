@@ -6,7 +6,7 @@ package import FerryWire
 /// Lists the snapshots of a repository.
 package final class SnapshotsRequest: FrameOperation {
     /// Takes a batch of snapshots as it arrives.
-    package typealias TakeSnapshots = @Sendable ([WireSnapshotEntry]) throws(FerryError) -> Void
+    package typealias TakeSnapshots = @Sendable (WireSnapshotList) throws(FerryError) -> Void
 
     /// Snapshots of one repository: one a minute for two years.
     private static let limit = 1 << 20
@@ -32,14 +32,16 @@ package final class SnapshotsRequest: FrameOperation {
         switch frame.body {
         case .failure(let failure): throw FerryError(peer: failure)
         case .snapshotList(let list):
-            guard list.snapshots.allSatisfy({ $0.id.count == ChunkID.length }) else {
+            guard list.snapshots.allSatisfy({ $0.id.count == ChunkID.length }),
+                list.damaged.count.isMultiple(of: ChunkID.length)
+            else {
                 throw FerryError(.violation, "the daemon listed a snapshot without an id")
             }
-            self.count += list.snapshots.count
+            self.count += list.snapshots.count + list.damaged.count / ChunkID.length
             guard self.count <= Self.limit else {
                 throw FerryError(.limit, "the daemon lists more than \(Self.limit) snapshots")
             }
-            try self.onSnapshots(list.snapshots)
+            try self.onSnapshots(list)
         case .finished: self.isFinished = true
         default: throw FerryError(.violation, "the daemon answered a request with something else")
         }

@@ -1,5 +1,6 @@
 package import FerryErrors
 package import FerryFiles
+import FerryWire
 
 /// A path on a server: `nas:inbox/2026/report.pdf`.
 package struct RemotePath: Hashable, Sendable {
@@ -45,15 +46,16 @@ package struct RemotePath: Hashable, Sendable {
         guard !share.isEmpty else {
             throw FerryError(
                 .usage,
-                "`\(shown)` names no share",
-                remedy: "write `\(server):SHARE/PATH`, without a slash after the `:`"
+                "`\(shown)` names no share and no repository",
+                remedy:
+                    "write `\(server):SHARE/PATH` or `\(server):REPOSITORY@SNAPSHOT/PATH`, without a slash after the `:`"
             )
         }
         guard ServerEntry.isName(share) else {
             throw FerryError(
                 .usage,
-                "`\(shown)`: `\(Escaping.escape(String(share)))` is no share's name",
-                remedy: "shares have names of a-z, 0-9, `.`, `_` and `-`"
+                "`\(shown)`: `\(Escaping.escape(String(share)))` is no share's name, nor a repository's",
+                remedy: "they have names of a-z, 0-9, `.`, `_` and `-`"
             )
         }
         guard place.endIndex == share.endIndex || Self.isSnapshot(snapshot) else {
@@ -61,6 +63,15 @@ package struct RemotePath: Hashable, Sendable {
                 .usage,
                 "`\(shown)`: `\(Escaping.escape(Array(snapshot)))` names no snapshot",
                 remedy: "write @latest, @ and the beginning of an id, @2026-01-31 or @ and a tag"
+            )
+        }
+        // What can be no tag either is known to be wrong before anything travels.
+        let name = String(Substring(snapshot))
+        guard !MomentText.isMeant(by: name) || MomentText.parse(name) != nil else {
+            throw FerryError(
+                .usage,
+                "`\(shown)`: `\(Escaping.escape(name))` is no day or moment",
+                remedy: "write \(MomentText.forms)"
             )
         }
         self.server = String(server)

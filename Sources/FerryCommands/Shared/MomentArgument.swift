@@ -1,7 +1,8 @@
 import FerryErrors
+import FerryWire
 import FoundationEssentials
 
-/// A moment on the command line: a span from now such as `90d`, or a day such as `2027-01-31`.
+/// A moment on the command line: a span from now such as `90d`, or a day or a moment such as `2027-01-31`.
 struct MomentArgument: Equatable, Sendable {
     /// Seconds in each unit of a span.
     private static let units: [Character: Int64] = ["m": 60, "h": 3600, "d": 86_400, "w": 604_800]
@@ -12,7 +13,7 @@ struct MomentArgument: Equatable, Sendable {
     }
     private let form: Form
 
-    /// Parses a whole number and `m`, `h`, `d` or `w`, or a day, which is meant from its first moment in UTC.
+    /// Parses a whole number and `m`, `h`, `d` or `w`, or what ``MomentText`` takes, which is meant from its first second.
     ///
     /// - Throws: `.usage` for anything else.
     init(_ text: String) throws(FerryError) {
@@ -23,17 +24,14 @@ struct MomentArgument: Equatable, Sendable {
                 self.form = .span(seconds)
                 return
             }
-        } else if text.utf8.count == 10,
-            let day = try? Date(text, strategy: .iso8601.year().month().day()),
-            day.formatted(.iso8601.year().month().day()) == text
-        {
-            self.form = .moment(Int64(day.timeIntervalSince1970))
+        } else if let moment = MomentText.parse(text) {
+            self.form = .moment(moment.lowerBound)
             return
         }
         throw FerryError(
             .usage,
             "'\(Escaping.escape(text))' is no time",
-            remedy: "write a span such as 90d, 12h or 2w, or a day such as 2027-01-31"
+            remedy: "write a span such as 90d, 12h or 2w, or \(MomentText.forms)"
         )
     }
 

@@ -71,6 +71,11 @@ extension Repository: SnapshotListing {
             .map { (id, encoded) throws(FerryError) in StoredSnapshot(id: id, snapshot: try Snapshot(encoded)) }
     }
 
+    /// Those that could not be read when the repository was opened, whosever they are, in the order of their ids.
+    package var damagedSnapshots: [ChunkID] {
+        self.commits.withLock { $0.damaged.keys.map { $0 } }.sorted { $0.description < $1.description }
+    }
+
     /// - Throws: `.notFound` if there is none, `.integrity` if it is damaged, and what the index met.
     package func snapshot(_ id: ChunkID) throws(FerryError) -> Snapshot {
         if let encoded = try self.index.snapshot(id) { return try Snapshot(encoded) }

@@ -52,7 +52,7 @@ extension ShareAccess {
         let bytes = [UInt8](name)
         guard let text = String(validating: bytes, as: UTF8.self), let name = try? Name(text),
             let (record, granted) = try self.services.catalog.rights(user: self.user, share: name), !granted.isEmpty
-        else { throw self.refusal(bytes[...]) }
+        else { throw self.refusal(bytes[...], "repository") }
         guard record.isRepository else {
             throw FerryError(
                 .usage,
@@ -84,7 +84,7 @@ extension ShareAccess {
         let place = try self.repository(Data(bytes[..<at]), anyOf: [.read, .append])
         let name = SnapshotName(text: String(decoding: bytes[at..<slash].dropFirst(), as: UTF8.self))
         let found = try name.find(in: place.repository, owner: place.owner(for: self.user))
-        let content = RepositoryContent(place.repository, found.snapshot)
+        let content = RepositoryContent(place.repository, found)
         return SnapshotLocation(
             place: place,
             stored: found,

@@ -12,8 +12,12 @@ final class RepositoryContent: SnapshotContent {
     /// The snapshot's top, of which nothing is kept but what lies in it.
     private let top: Entry
     private var edge: EdgeBlock?
+    /// What the snapshot is called in messages.
+    private let name: String
 
-    init(_ repository: Repository, _ snapshot: Snapshot) {
+    init(_ repository: Repository, _ stored: StoredSnapshot) {
+        let snapshot = stored.snapshot
+        self.name = "the snapshot \(stored.id.description.prefix(8))"
         self.reader = repository.reader()
         self.directories = OpenDirectories(self.reader)
         self.top = Entry(
@@ -29,6 +33,7 @@ final class RepositoryContent: SnapshotContent {
     ///   - reader: shared with other snapshots that are read at the same time.
     ///   - root: the node of the snapshot's top.
     init(_ reader: ObjectReader, root: ChunkID) {
+        self.name = "the snapshot"
         self.reader = reader
         self.directories = OpenDirectories(reader)
         self.top = Entry(name: [], mode: 0o040755, seconds: 0, nanoseconds: 0, content: .directory(root))
@@ -71,10 +76,13 @@ final class RepositoryContent: SnapshotContent {
         }
         for component in components {
             guard case .directory(let node) = entry.content else {
-                throw FerryError(.notADirectory, "\(Escaping.escape(path)) leads through what is no directory")
+                throw FerryError(
+                    .notADirectory,
+                    "\(Escaping.escape(path)) leads through what is no directory in \(self.name)"
+                )
             }
             guard let next = try self.reader.entry(Array(component), in: node) else {
-                throw FerryError(.notFound, "\(Escaping.escape(path)) is not in the snapshot")
+                throw FerryError(.notFound, "\(Escaping.escape(path)) is not in \(self.name)")
             }
             entry = next
         }

@@ -15,6 +15,9 @@ final class SnapshotsOperation: FrameOperation {
     /// Bytes of notes after which a frame is full: with the longest note it stays below the limit of headers.
     private static let frameLimit = 16 << 10
 
+    /// Damaged snapshots that are named: as many as fit a frame.
+    private static let damagedLimit = 1000
+
     private let request: WireSnapshots
     private let access: ShareAccess
     private var place: RepositoryLocation?
@@ -53,7 +56,8 @@ final class SnapshotsOperation: FrameOperation {
             bytes += next.snapshot.rest.count + 128
             self.last = next
         }
-        sink.send(.snapshotList(entries))
+        let damaged = page.isEmpty ? place.repository.damagedSnapshots.prefix(Self.damagedLimit) : []
+        sink.send(.snapshotList(entries, damaged: ChunkID.pack(damaged)))
         if page.isEmpty { sink.send(.finished()) }
         return page.isEmpty ? .finished : .more
     }

@@ -89,11 +89,11 @@ struct ShareAccess: Sendable {
         return granted
     }
 
-    func refusal(_ share: ArraySlice<UInt8>) -> FerryError {
+    func refusal(_ name: ArraySlice<UInt8>, _ kind: String = "share") -> FerryError {
         FerryError(
             .denied,
-            "there is no share \"\(Escaping.escape(share))\" that \(self.user.text) may use",
-            remedy: "list the shares with ferry ls NAME:"
+            "there is no \(kind) \"\(Escaping.escape(name))\" that \(self.user.text) may use",
+            remedy: "list the shares and repositories with ferry ls NAME:"
         )
     }
 }

@@ -34,7 +34,8 @@ import Testing
         ("C:\\x", "no server"), ("my file: x", "no server"), ("-x:inbox", "no server"),
         ("nas:Inbox", "no share's name"),
         ("nas:.ssh/x", "no share's name"), ("nas:in box/x", "no share's name"), ("nas:..", "no share's name"),
-        ("nas\u{1B}:x", "nas\\x1B:x"),
+        ("nas\u{1B}:x", "nas\\x1B:x"), ("nas:laptops@2026-02-30", "no day or moment"),
+        ("nas:laptops@2026-01-31T25:00/etc", "no day or moment"),
     ])
     func refusesWhatNamesNothing(_ text: String, _ part: String) {
         #expect { try CommandPath(text) } throws: { error in

@@ -187,6 +187,9 @@ import Testing
                 #expect(backup.errors.contains("/\(daemon.inSnapshot)/tree/\(name)"), "\(backup.errors)")
             }
             #expect(try await daemon.snapshots().first?["failed"] as? Int == 2)
+            let list = try await daemon.ferry("snapshots", "nas:laptops").text.split(separator: "\n")
+            let cells = try #require(list.last).split(separator: " ")
+            #expect(list.first?.split(separator: " ")[5] == "FAILED" && cells[5] == "2", "\(list)")
             try await daemon.restore(to: "back")
             #expect(
                 try FileManager.default.subpathsOfDirectory(atPath: daemon.here + "/back").sorted() == ["a", "d", "z"]
@@ -218,9 +221,6 @@ import Testing
             let told = try await daemon.ferry("restore", "-n", restore, "back")
             #expect(told.status == 0 && told.text.contains("small"), "\(told.text)\(told.errors)")
             #expect(!FileManager.default.fileExists(atPath: daemon.here + "/back"))
-        }
-    }
-
             #expect(told.errors.contains("back (dry run): 2 files, 2 would change, 200 kB, in"), "\(told.errors)")
 
             // What would be done is counted, and said to be that.
@@ -246,6 +246,9 @@ import Testing
             }
             let real = try await daemon.ferry("restore", "--json", "--delete", restore, "back").events()
             #expect(real.first { $0["event"] as? String == "transfer" }?["dryRun"] == nil)
+        }
+    }
+
     @Test func filtersAndSeveralPathsCount() async throws {
         try await TestDaemon.withRepository { daemon in
             for name in ["tree/a", "tree/b.o", "tree/in/c.o", "tree/in/d", "other/e", "other/f.o", "rest/g"] {

@@ -4,6 +4,7 @@ import FerryClient
 import FerryErrors
 import FerryFiles
 import FerryObjects
+import FerryProtocol
 import FerryWire
 import FoundationEssentials
 import Synchronization
@@ -14,7 +15,8 @@ struct SnapshotsCommand: AsyncParsableCommand {
         commandName: "snapshots",
         abstract: "List the snapshots in a repository, the oldest first.",
         discussion: """
-            Who may only append to the repository sees their own. Times are UTC, by the server's clock.
+            Who may only append to the repository sees their own. Times are UTC, by the server's clock. FAILED counts what could \
+            not be read, or changed while it was read, when the snapshot was made.
 
             Examples:
               ferry snapshots nas:laptops --tag nightly
@@ -36,16 +38,45 @@ struct SnapshotsCommand: AsyncParsableCommand {
             return try await Servers.with(self.output) { servers in
                 let connection = try await servers.connection(to: target.server)
                 let rows = Mutex<[SnapshotRow]>([])
-                try await connection.snapshots(of: target.share) { snapshots throws(FerryError) in
-                    for snapshot in snapshots {
+                let damaged = Mutex<[ChunkID]>([])
+                try await connection.snapshots(of: target.share) { list throws(FerryError) in
+                    for snapshot in list.snapshots {
                         let row = SnapshotRow(snapshot)
                         if self.takes(row) { rows.withLock { $0.append(row) } }
                     }
+                    let ids = try ChunkID.unpack(list.damaged)
+                    damaged.withLock { $0 += ids }
                 }
-                try self.write(rows.withLock { $0 })
+                let (found, lost) = (rows.withLock { $0 }, damaged.withLock { $0 })
+                try self.write(found)
+                guard lost.isEmpty else {
+                    self.report(lost, in: target)
+                    return .partial
+                }
+                if found.isEmpty, !self.output.json, !self.output.quiet {
+                    StandardError.write(
+                        self.labels.isEmpty
+                            ? "ferry: there is no snapshot yet; `ferry backup` makes one"
+                            : "ferry: no snapshot is like that; without --host, --path and --tag all are listed"
+                    )
+                }
                 return .done
             }
         }
+    }
+
+    /// Tells which snapshots cannot be listed, whatever they are of.
+    private func report(_ damaged: [ChunkID], in target: RemotePath) {
+        let ids = damaged.prefix(10).map { $0.description.prefix(8) }.joined(separator: ", ")
+        let error = FerryError(
+            .integrity,
+            "\(target): \(Amounts.count(damaged.count, "snapshot")) cannot be read: \(ids)\(damaged.count > 10 ? ", …" : "")",
+            remedy: "run `ferryd verify \(target.share)` on the daemon's machine",
+            origin: .remote
+        )
+        StandardError.write(self.output.messages.text(for: error))
+        // Standard output may be what failed; standard error has the reason then.
+        if self.output.json { try? StandardOutput.write(line: JSONLine.encode(ErrorEvent(error, path: "\(target)"))) }
     }
 
     private func takes(_ row: SnapshotRow) -> Bool {
@@ -60,11 +91,12 @@ struct SnapshotsCommand: AsyncParsableCommand {
             return
         }
         guard !rows.isEmpty else { return }
-        let titles = ["ID", "TIME", "HOST", "OWNER", "FILES", "SIZE", "TAGS", "PATHS"]
+        let titles = ["ID", "TIME", "HOST", "OWNER", "FILES", "FAILED", "SIZE", "TAGS", "PATHS"]
         let cells = rows.map { row in
             [
-                String(row.id.prefix(8)), row.time, row.host, row.owner, String(row.files), Amounts.bytes(row.bytes),
-                row.tags.joined(separator: ","), row.paths.joined(separator: " "),
+                String(row.id.prefix(8)), row.time, row.host, row.owner, String(row.files),
+                row.failed > 0 ? String(row.failed) : "-", Amounts.bytes(row.bytes), row.tags.joined(separator: ","),
+                row.paths.joined(separator: " "),
             ]
         }
         try StandardOutput.write(line: AdminOutput.table([titles] + cells))

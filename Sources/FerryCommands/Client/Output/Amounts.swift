@@ -18,6 +18,16 @@ package enum Amounts {
         return "\(text) \(self.units[unit])"
     }
 
+    /// A number of things: `1 file`, `2 files`.
+    ///
+    /// - Parameters:
+    ///   - count: how many.
+    ///   - name: of one.
+    /// - Returns: both.
+    package static func count(_ count: some BinaryInteger, _ name: String) -> String {
+        "\(count) \(name)\(count == 1 ? "" : "s")"
+    }
+
     /// Bytes per second.
     ///
     /// - Parameter bytesPerSecond: negative and infinite ones count as 0.

@@ -46,7 +46,7 @@ struct FilterOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Take files changed since then: a span such as 7d or 12h, or a day such as 2027-01-31.",
+            "Take files changed since then: a span such as 7d or 12h, or a time as of a snapshot: yesterday, 2026-01-31T12:00.",
             valueName: "time"
         ),
         transform: { try MomentArgument($0).past }
