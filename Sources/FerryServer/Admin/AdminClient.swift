@@ -106,7 +106,7 @@ package struct AdminClient: Sendable {
         return response
     }
 
-    /// A question must not make a state directory, and answer for it: the wrong one was named, perhaps.
+    /// What is about something that exists must not make a state directory: the wrong one was named, perhaps.
     private func requireState() throws(FerryError) {
         if let root = try self.existingRoot(), (try? Directories.info(StatePaths(root: root).version)) != nil { return }
         throw FerryError(
@@ -118,7 +118,7 @@ package struct AdminClient: Sendable {
 
     /// Works on the directory itself, under its lock.
     private func performLocally(_ request: AdminRequest) throws(FerryError) -> AdminResponse {
-        if request.isReading { try self.requireState() }
+        if !request.mayMakeState { try self.requireState() }
         let user = LocalSystem.user
         let process = LocalSystem.process
         let outcome = try LocalSystem.acting(asOwnerOf: self.state) {

@@ -40,16 +40,13 @@ extension AdminRequest {
         }
     }
 
-    /// Whether it changes nothing in the state directory.
-    var isReading: Bool {
+    /// Whether it may be the first one to a state directory, and makes it. All else is about what is there.
+    var mayMakeState: Bool {
         switch self {
-        case .ping, .status, .fingerprint, .reload, .shareList, .repositoryList, .repositoryStatistics, .userList,
-            .tokenList:
-            true
-        case .shareAdd, .shareRemove, .userAdd, .userLimit, .repositoryAdd, .repositoryRemove, .repositoryVerify,
-            .repositoryRebuildIndex, .userRemove, .tokenAdd,
-            .tokenRemove, .grant, .revoke:
-            false
+        case .shareAdd, .repositoryAdd: true
+        // There is nothing yet that a grant could be on.
+        case .userAdd(_, let grants, _, _): grants.isEmpty
+        default: false
         }
     }
 }

@@ -234,7 +234,17 @@ import Testing
     }
 
     /// A question makes no state to answer from: the answer, a fingerprint say, would be believed.
-    @Test(arguments: [["fingerprint"], ["status"], ["share", "list"], ["user", "list"], ["token", "list"]])
+    @Test(
+        arguments: [
+            ["fingerprint"], ["status"], ["share", "list"], ["user", "list"], ["token", "list"],
+            // What is about something that exists makes none, either.
+            ["verify", "laptops"], ["grant", "carol", "laptops=append"], ["revoke", "carol", "laptops"],
+            ["user", "add", "carol", "--grant", "laptops=append", "--host", "nas"], ["user", "remove", "carol"],
+            ["user", "limit", "carol", "--rate", "1MiB"], ["token", "add", "carol", "--name", "x", "--host", "nas"],
+            ["token", "remove", "carol", "x"], ["share", "remove", "x"], ["repository", "stats", "laptops"],
+            ["repository", "rebuild-index", "laptops"], ["repository", "remove", "laptops"],
+        ]
+    )
     func aQuestionMakesNoState(_ arguments: [String]) async throws {
         for state in [self.program.state, self.program.directory] {
             let outcome = try await self.program.run(arguments: arguments + ["--state", state], output: nil)

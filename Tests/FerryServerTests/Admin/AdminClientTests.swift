@@ -43,6 +43,7 @@ import Testing
     }
 
     @Test func failuresAreThrown() async throws {
+        _ = try StateDirectory(self.root)
         let client = self.client()
         let bob = try Name("bob")
         #expect(await self.code { _ = try await client.perform(.userRemove(user: bob)) } == .notFound)
