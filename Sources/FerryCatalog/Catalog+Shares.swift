@@ -68,12 +68,8 @@ extension Catalog {
     package func removeShare(_ name: Name, isRepository: Bool = false) throws(FerryError) -> [Name] {
         try self.write { db in
             guard try Self.share(name, in: db)?.isRepository == isRepository else {
-                guard isRepository else { throw Self.noShare(name) }
-                throw FerryError(
-                    .notFound,
-                    "there is no repository \(name)",
-                    remedy: "see 'ferryd repository list'"
-                )
+                let kind = isRepository ? "repository" : "share"
+                throw FerryError(.notFound, "there is no \(kind) \(name)", remedy: "see 'ferryd \(kind) list'")
             }
             let sql = "SELECT user FROM privilege WHERE share = ? ORDER BY user"
             let users = try String.fetchAll(db, sql: sql, arguments: [name.text])
@@ -112,7 +108,11 @@ extension Catalog {
     }
 
     static func noShare(_ name: Name) -> FerryError {
-        FerryError(.notFound, "there is no share \(name)", remedy: "see 'ferryd share list'")
+        FerryError(
+            .notFound,
+            "there is no share \(name), nor a repository",
+            remedy: "see 'ferryd share list' and 'ferryd repository list'"
+        )
     }
 }
 

@@ -6,8 +6,15 @@ import FerryServer
 struct GrantCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "grant",
-        abstract: "Let a user read or write a share.",
-        discussion: "Example: ferryd grant alice inbox=read,write. Rights that the user has already stay."
+        abstract: "Let a user use a share or a repository.",
+        discussion: """
+            Rights are read and write; for a repository, append lets a user back up and see the own snapshots alone. Rights \
+            that the user has already stay.
+
+            Examples:
+              ferryd grant alice inbox=read,write
+              ferryd grant carol laptops=append
+            """
     )
 
     @OptionGroup var state: StateOptions
@@ -16,7 +23,7 @@ struct GrantCommand: AsyncParsableCommand {
     var user: Name
 
     @Argument(
-        help: ArgumentHelp("The share and the rights to add.", valueName: "share=read,write"),
+        help: ArgumentHelp("The share or repository, and the rights to add.", valueName: "name=rights"),
         transform: { try GrantArgument.full($0) }
     )
     var grant: GrantRecord
@@ -31,7 +38,7 @@ struct GrantCommand: AsyncParsableCommand {
 struct RevokeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "revoke",
-        abstract: "Take rights on a share away from a user, and end the user's connections.",
+        abstract: "Take rights on a share or a repository away from a user, and end the user's connections.",
         discussion:
             "Examples: ferryd revoke alice inbox=write; without rights, all are taken: ferryd revoke alice inbox."
     )
@@ -42,7 +49,7 @@ struct RevokeCommand: AsyncParsableCommand {
     var user: Name
 
     @Argument(
-        help: ArgumentHelp("The share, and the rights to take.", valueName: "share[=rights]"),
+        help: ArgumentHelp("The share or repository, and the rights to take.", valueName: "name[=rights]"),
         transform: { try GrantArgument($0) }
     )
     var grant: GrantArgument

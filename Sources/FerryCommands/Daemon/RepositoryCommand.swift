@@ -162,8 +162,8 @@ struct DaemonVerifyCommand: AsyncParsableCommand {
         guard !outcome.isClean else { return }
         throw FerryError(
             .integrity,
-            "the repository \(self.name) is damaged: \(outcome.findingCount) findings, \(outcome.touchedCount) of "
-                + "\(outcome.snapshots) snapshots cannot be restored as a whole",
+            "the repository \(self.name) is damaged: \(Amounts.count(outcome.findingCount, "finding")), "
+                + "\(outcome.touchedCount) of \(Amounts.count(outcome.snapshots, "snapshot")) cannot be restored as a whole",
             remedy: "back up again what still is there: what was found to be missing is sent again"
         )
     }
@@ -177,8 +177,8 @@ struct DaemonVerifyCommand: AsyncParsableCommand {
             }
         }
         try AdminOutput.write(
-            "\(outcome.packs) packs, \(outcome.snapshots) snapshots; read \(outcome.blocks) blocks, "
-                + "\(Amounts.bytes(outcome.bytes)): \(outcome.isClean ? "all is well" : "damaged")"
+            "\(Amounts.count(outcome.packs, "pack")), \(Amounts.count(outcome.snapshots, "snapshot")); read "
+                + "\(Amounts.count(outcome.blocks, "block")), \(Amounts.bytes(outcome.bytes)): \(outcome.isClean ? "all is well" : "damaged")"
         )
     }
 }

@@ -15,7 +15,11 @@ struct UserCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Add a user and print the first login link, once.",
             discussion: """
-                Example: ferryd user add alice --grant inbox=read,write --host nas.example.org > link
+                Examples:
+                  ferryd user add alice --grant inbox=read,write --host nas.example.org > link
+                  ferryd user add carol --grant laptops=append
+
+                Rights are read and write; for a repository, append lets a user back up and see the own snapshots alone.
 
                 The link is a credential. Adding the same user again succeeds and adds the grants, but prints no link: \
                 'ferryd token add' makes further ones.
@@ -31,7 +35,10 @@ struct UserCommand: AsyncParsableCommand {
 
         @Option(
             name: .customLong("grant"),
-            help: ArgumentHelp("What the user may do; may be repeated.", valueName: "share=read,write"),
+            help: ArgumentHelp(
+                "What the user may do with a share or a repository; may be repeated.",
+                valueName: "name=rights"
+            ),
             transform: { try GrantArgument.full($0) }
         )
         var grants: [GrantRecord] = []

@@ -1,6 +1,7 @@
 import FerryCatalog
 import FerryErrors
 import FerryProtocol
+import FerryTransfer
 import Logging
 import NIOCore
 
@@ -27,6 +28,9 @@ struct RequestLine {
         }
         switch outcome {
         case .finished: log.info("\(self.request.verb)", metadata: metadata)
+        case .failed(let error, _) where error.code == .staleStates:
+            // The client remembered of the last backup what was lost since: it begins once more at once.
+            log.info("\(self.request.verb) begins again", metadata: metadata)
         case .refused(let error), .failed(let error, _):
             metadata["error"] = "\(error.message)"
             // A client asks for what may not be there: whether a push would replace something, say.

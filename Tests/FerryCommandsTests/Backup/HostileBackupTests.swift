@@ -51,6 +51,18 @@ import Testing
         #expect(verify.status == 0, "\(verify.text)\(verify.errors)")
     }
 
+    /// What a client remembered of its last backup was lost since: it gives up and begins again, and no backup has failed.
+    @Test func whoBeginsAgainHasNotFailed() async throws {
+        try await Self.besieged { besieged in
+            let peer = try await besieged.logIn()
+            try await peer.beginBackup()
+            try await peer.send(.failure(FerryError(FerryError.Code(rawValue: "stale-states"), "it is not there")))
+            let log = try await besieged.daemon.log.text(matching: "info backup begins again .*path=laptops")
+            #expect(!log.contains("backup failed"), "\(log)")
+            await peer.close()
+        }
+    }
+
     @Test func anHonestOneByHandIsTaken() async throws {
         try await Self.besieged { besieged in
             let peer = try await besieged.logIn()

@@ -24,8 +24,21 @@ struct BackupCommand: AsyncParsableCommand {
             """
     )
 
+    /// What is stored stays as it is, so that the link decides nothing.
+    enum Density: String, CaseIterable, ExpressibleByArgument {
+        case off, fast, best
+
+        var compression: Compression {
+            switch self {
+            case .off: .off
+            case .fast: .fast
+            case .best: .best
+            }
+        }
+    }
+
     @Option(help: "off, fast or best: how what is stored is compressed, where it is compressible.")
-    var compress = Compression.fast
+    var compress = Density.fast
 
     @OptionGroup var transfer: BackupOptions
     @OptionGroup var filters: FilterOptions
@@ -56,7 +69,6 @@ struct BackupCommand: AsyncParsableCommand {
         if self.stdin != nil, self.fromCommand != nil {
             throw ValidationError("--stdin and --from-command exclude each other.")
         }
-        guard self.compress != .auto else { throw ValidationError("--compress is off, fast or best.") }
         for tag in self.tag
         where tag.isEmpty || tag.utf8.count > 64
             || tag.utf8.contains(where: { $0 <= 0x20 || [0x2F, 0x40, 0x7F].contains($0) })
@@ -69,7 +81,7 @@ struct BackupCommand: AsyncParsableCommand {
         var wishes = TreeWishes()
         wishes.isDryRun = self.dryRun
         wishes.metadata.specials = true
-        try await self.transfer.running(self.compress, trees: wishes, self.filters) { _ in
+        try await self.transfer.running(self.compress.compression, trees: wishes, self.filters) { _ in
             let (source, target) = try self.parse()
             guard target.snapshot == nil, target.path.isRoot else {
                 throw FerryError(

@@ -2,7 +2,7 @@ import ArgumentParser
 import FerryErrors
 import FerryTransfer
 
-/// What commands that move data to and from repositories have in common.
+/// What commands that move data to and from repositories, or compare, have in common.
 struct BackupOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("Bytes per second at most, each way: 500000, 512KiB or 10M.", valueName: "rate"),

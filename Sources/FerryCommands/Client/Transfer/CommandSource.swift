@@ -65,7 +65,7 @@ package final class CommandSource: ByteSource {
         throw FerryError(
             .commandFailed,
             "the command \(self.name) \(ending)",
-            remedy: "no file was made of its output; its own messages, if any, are above"
+            remedy: "nothing was made of its output; its own messages, if any, are above"
         )
     }
 

@@ -28,7 +28,12 @@ package struct PullPlan: Sendable, Equatable {
     /// - Throws: `.usage` if it does not fit.
     package init(_ sources: [RemotePath], to target: LocalPath?, kind: Kind) throws(FerryError) {
         for source in sources where source.path.isRoot {
-            throw FerryError(.usage, "\(source) is a share and no file", remedy: "`ferry ls \(source)` lists its files")
+            let kind = source.snapshot == nil ? "share" : "whole snapshot"
+            throw FerryError(
+                .usage,
+                "\(source) is a \(kind) and no file",
+                remedy: "`ferry ls \(source)` lists its files"
+            )
         }
         guard let target else {
             guard sources.count == 1 else { throw FerryError(.usage, "standard output takes one file only") }

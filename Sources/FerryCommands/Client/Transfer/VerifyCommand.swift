@@ -2,6 +2,7 @@ import ArgumentParser
 import FerryClient
 import FerryErrors
 import FerryFiles
+import FerryTransfer
 
 /// `ferry verify`.
 struct VerifyCommand: AsyncParsableCommand {
@@ -24,7 +25,7 @@ struct VerifyCommand: AsyncParsableCommand {
             """
     )
 
-    @OptionGroup var options: TransferOptions
+    @OptionGroup var options: BackupOptions
     @OptionGroup var filters: FilterOptions
 
     @Argument(help: ArgumentHelp("A local directory, and one on a server.", valueName: "path"))
@@ -37,7 +38,7 @@ struct VerifyCommand: AsyncParsableCommand {
     func run() async throws {
         var wishes = TreeWishes()
         wishes.verifies = true
-        try await self.options.running(trees: wishes, self.filters) { _ in
+        try await self.options.running(.auto, trees: wishes, self.filters) { _ in
             switch (try Operand(self.operands[0]), try Operand(self.operands[1])) {
             case (.local(let local), .remote(let remote)) where remote.snapshot != nil,
                 (.remote(let remote), .local(let local)) where remote.snapshot != nil:
