@@ -63,6 +63,26 @@ import Testing
         }
     }
 
+    /// What no client of ours asks for: each is refused, and no more than that.
+    @Test func oneThingThatIsNoneAndADayThatThereIsNot() async throws {
+        try await Self.besieged { besieged in
+            let peer = try await besieged.logIn()
+            try await peer.backUp([Self.hello, Self.top])
+            func single(_ path: String) -> Frame {
+                .pullTree(path: Data(path.utf8), options: WireTreeOptions(), compression: .off, single: true)
+            }
+            for (code, request) in [
+                (FerryError.Code.unsupported, single("inbox")), (.notAFile, single("laptops@latest")),
+                (.notFound, single("laptops@latest/b")), (.usage, single("laptops@2026-02-30/a")),
+                (.usage, .list(path: Data("laptops@2026-01-31T25:00".utf8))),
+            ] {
+                try await peer.send(request)
+                #expect(await peer.failure() == code, "\(request.body)")
+            }
+            await peer.close()
+        }
+    }
+
     @Test func anHonestOneByHandIsTaken() async throws {
         try await Self.besieged { besieged in
             let peer = try await besieged.logIn()
