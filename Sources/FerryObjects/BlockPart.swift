@@ -8,11 +8,12 @@ package struct BlockPart: Sendable {
     /// Where it begins, in bytes of the block's raw bytes.
     package let start: Int
 
+    /// Nil if the chunk does not lie there.
+    ///
     /// - Parameters:
     ///   - id: of the chunk.
     ///   - start: where it begins in the raw bytes.
     ///   - block: that may have it there.
-    /// - Returns: nil if it has not.
     package init?(_ id: ChunkID, at start: Int, in block: StoredBlock) {
         var place = 0
         for (number, part) in block.header.parts.enumerated() where place <= start {

@@ -41,11 +41,12 @@ struct BlockBuilder {
         self.wantedBytes += chunk.length
     }
 
-    /// How many chunks the next block takes, and their bytes; nil if it is better to wait for more.
+    /// What the next block takes.
     ///
     /// - Parameters:
     ///   - mayGrow: whether more is to come soon.
     ///   - short: whether long blocks had better not be sent.
+    /// - Returns: nil if it is better to wait for more.
     /// - Throws: `.integrity` if a kept block is damaged that is to be taken apart.
     mutating func nextBlock(mayGrow: Bool, short: Bool) throws(FerryError) -> Next? {
         if !short, let next = self.kept.next { return Next(count: next.count, length: next.length, isKept: true) }

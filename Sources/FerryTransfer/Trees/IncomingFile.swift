@@ -135,9 +135,7 @@ final class IncomingFile {
     /// The name to be decided next; nil if there is none, or while it is looked for.
     var nextName: ReceiveMachine.Name? { self.assembly.map { $0.nextName } ?? self.undecided.first }
 
-    /// Whether bytes that just came, in one piece, are all that it has: it is new here, and nothing was put together for it.
-    ///
-    /// - Parameter count: of the bytes.
+    /// Whether so many bytes that just came in one piece are all that it has: nothing else was put together for it.
     func isWhole(_ count: Int) -> Bool {
         self.isComplete && self.named == UInt64(count) && self.destination == nil && self.assembly == nil
             && !(self.isGivenUp || self.isVerified || self.isCompared || self.replacesDirectory || self.isSparse)

@@ -47,9 +47,7 @@ struct TreeBatch {
     var isBusy: Bool { !self.publisher.isIdle }
     /// All is published, though the last names may not be durable.
     var isEmpty: Bool { self.actions.isEmpty && !self.isBusy }
-    /// Whether nothing more can be taken before something is published.
-    ///
-    /// - Parameter coming: files that are being made.
+    /// Whether nothing more can be taken before something is published, with so many files that are being made.
     func isSaturated(with coming: Int) -> Bool { self.isFull(with: coming) && self.isBusy }
 
     private func isFull(with coming: Int) -> Bool {
@@ -58,9 +56,7 @@ struct TreeBatch {
         return count >= Self.leastFiles && Self.waiting.load(ordering: .relaxed) + coming >= Self.allowed
     }
 
-    /// Whether it had better be published now.
-    ///
-    /// - Parameter coming: files that are being made.
+    /// Whether it had better be published now, with so many files that are being made.
     func isDue(with coming: Int) -> Bool {
         guard !self.isBusy, !self.actions.isEmpty else { return false }
         return self.isFull(with: coming) || self.bytes >= Self.byteLimit

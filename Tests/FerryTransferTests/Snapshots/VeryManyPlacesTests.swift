@@ -30,6 +30,7 @@ import Testing
             return { rest.isEmpty ? nil : rest.removeFirst() }
         }
 
+        func parts(of chunks: [(id: ChunkID, length: Int)]) -> [BlockPart?] { chunks.map { _ in nil } }
         func checkParts(of directory: ChunkID) throws(FerryError) {}
         func segments(of entry: Entry) throws(FerryError) -> NextSegment { { nil } }
         func read(_ chunk: ChunkID) throws(FerryError) -> [UInt8] { throw FerryError(.notFound, "no data here") }
