@@ -12,12 +12,13 @@ package struct BlockPart: Sendable {
     ///
     /// - Parameters:
     ///   - id: of the chunk.
+    ///   - length: of it in bytes.
     ///   - start: where it begins in the raw bytes.
     ///   - block: that may have it there.
-    package init?(_ id: ChunkID, at start: Int, in block: StoredBlock) {
+    package init?(_ id: ChunkID, length: Int, at start: Int, in block: StoredBlock) {
         var place = 0
         for (number, part) in block.header.parts.enumerated() where place <= start {
-            if place == start, part.id == id {
+            if place == start, part.id == id, part.length == length {
                 (self.block, self.number, self.start) = (block, number, start)
                 return
             }

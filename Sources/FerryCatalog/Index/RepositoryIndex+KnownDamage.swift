@@ -7,6 +7,11 @@ extension RepositoryIndex {
     /// Places that are taken over from an index that is no good; of more, the rest is found out again.
     private static let maximumKnown = 1 << 16
 
+    private static let known = "SELECT pack, id, block, told FROM damage"
+    /// The same in version 2, which had packs by their numbers.
+    private static let knownBefore =
+        "SELECT pack.name, damage.id, damage.block, damage.told FROM damage JOIN pack ON pack.number = damage.pack"
+
     /// What an index that cannot be opened still tells of places that are no good, as far as it can be read.
     ///
     /// - Parameter path: of its file.
@@ -15,7 +20,8 @@ extension RepositoryIndex {
         var known: [KnownDamage] = []
         // Nothing of it is trusted for more than this: a place that is lacked for nothing is found to be good by verifying.
         try? DatabaseQueue(path: path).read { db in
-            let rows = try Row.fetchCursor(db, sql: "SELECT pack, id, block, told FROM damage")
+            let version = try Int.fetchOne(db, sql: "PRAGMA user_version")
+            let rows = try Row.fetchCursor(db, sql: version == 2 ? Self.knownBefore : Self.known)
             while known.count < Self.maximumKnown, let row = try rows.next() {
                 known.append(
                     KnownDamage(

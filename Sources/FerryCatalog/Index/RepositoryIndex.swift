@@ -173,7 +173,8 @@ enum IndexSchema {
         )
         // By chance, so that what was found out with an earlier index is void with this one.
         try db.execute(
-            sql: "INSERT INTO meta VALUES ('repository', ?), ('generation', 1), ('unmarked', 0)",
+            sql:
+                "INSERT INTO meta VALUES ('repository', ?), ('generation', random() & 0x3fffffffffffffff), ('unmarked', 0)",
             arguments: [repository]
         )
         try db.execute(sql: "PRAGMA user_version = \(version)")

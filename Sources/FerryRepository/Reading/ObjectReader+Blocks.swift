@@ -50,7 +50,8 @@ extension ObjectReader {
             else { continue }
             if key == last { edge = EdgeBlock(key: key, block: block) }
             for (offset, number) in numbers {
-                parts[number] = BlockPart(chunks[number].id, at: Int(offset), in: block)
+                let (id, length) = chunks[number]
+                parts[number] = BlockPart(id, length: length, at: Int(offset), in: block)
             }
         }
         return parts

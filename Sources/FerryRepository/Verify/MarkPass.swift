@@ -6,7 +6,7 @@ import Synchronization
 /// Marks all nodes that are complete and are not marked yet, some at a time.
 struct MarkPass {
     private let repository: Repository
-    private let generation: Int64
+    fileprivate let generation: Int64
     private let packs: PackReader
     private var walk: NodeWalk
     /// The pack's number whose nodes are gone through, and those that are left of them.
@@ -17,8 +17,9 @@ struct MarkPass {
     init(_ repository: Repository) throws(FerryError) {
         self.repository = repository
         self.packs = PackReader(store: repository.store)
-        self.walk = try NodeWalk(repository, trustsMarks: true)
+        // Before the walk reads it: whatever raises it between the two makes the pass count for nothing.
         self.generation = try repository.index.generation()
+        self.walk = try NodeWalk(repository, trustsMarks: true)
     }
 
     /// Goes on.
@@ -81,7 +82,12 @@ extension Repository {
         try self.marking.withLock { pass throws(FerryError) in
             guard !self.isMaintained.load(ordering: .acquiring), try self.index.isUnmarked() else { return true }
             var current: MarkPass
-            if let begun = pass { current = begun } else { current = try MarkPass(self) }
+            // What was begun before the last damage would mark nothing.
+            if let begun = pass, begun.generation == (try self.index.generation()) {
+                current = begun
+            } else {
+                current = try MarkPass(self)
+            }
             // Held once, it is not copied; one that fails is begun anew.
             pass = nil
             guard try !current.advance(Self.markedAtOnce) else { return true }

@@ -105,11 +105,7 @@ package final class SnapshotTree: TreeSource {
 
     private func item(_ entry: Entry, in level: Level) throws(FerryError) -> ToldItem? {
         let path = level.path.isEmpty ? entry.name : level.path + [UInt8(ascii: "/")] + entry.name
-        let info = FileInfo(
-            posixMode: entry.mode,
-            size: Int64(clamping: entry.size),
-            modified: Timestamp(seconds: entry.seconds, nanoseconds: entry.nanoseconds)
-        )
+        let info = entry.info
         if let filter = level.filter, filter.excludes(entry.name, info) {
             guard self.tellsLeftOut else { return nil }
             var item = ToldItem(
@@ -195,7 +191,12 @@ package final class SnapshotTree: TreeSource {
     /// A further name of something the first name of which may not be told, or not in this part.
     private func name(_ entry: Entry, _ first: [UInt8], _ path: [UInt8], _ item: inout ToldItem) {
         let top = self.part.path.isEmpty ? [] : self.part.path + [UInt8(ascii: "/")]
-        if self.filter.isEmpty, first.starts(with: top) {
+        if entry.isSpecial, !self.policy.specials { return self.leaveOut(entry, &item) }
+        // Who only compares looks at what each link says.
+        if entry.isLink, case .link(let target)? = (try? self.content.entry(at: first))?.content {
+            item.linkText = target
+        }
+        if first.starts(with: top), self.isTold(Array(first.dropFirst(top.count)), top) {
             item.firstName = Array(first.dropFirst(top.count))
         } else if let told = self.firstNames[first] {
             item.firstName = told
@@ -219,6 +220,26 @@ package final class SnapshotTree: TreeSource {
         } catch {
             item.failure = error
             self.failures.append((path, error))
+        }
+    }
+
+    /// Whether the filter leaves in what is at a path of the part.
+    private func isTold(_ path: [UInt8], _ top: [UInt8]) -> Bool {
+        guard !self.filter.isEmpty else { return true }
+        do throws(FerryError) {
+            var level = try self.filter.top(ignoreFile: nil)
+            var here = top
+            for name in path.split(separator: UInt8(ascii: "/")) {
+                here += name
+                let entry = try self.content.entry(at: here)
+                guard !level.excludes(entry.name, entry.info) else { return false }
+                level = try level.entering(entry.name, ignoreFile: nil, named: "")
+                here.append(UInt8(ascii: "/"))
+            }
+            return true
+        } catch {
+            // It is told what is wrong where it lies.
+            return false
         }
     }
 
@@ -250,4 +271,18 @@ package final class SnapshotTree: TreeSource {
         default: false
         }
     }
+}
+
+extension Entry {
+    fileprivate var info: FileInfo {
+        FileInfo(
+            posixMode: self.mode,
+            size: Int64(clamping: self.size),
+            modified: Timestamp(seconds: self.seconds, nanoseconds: self.nanoseconds)
+        )
+    }
+
+    // By its mode, which further names have as well.
+    fileprivate var isLink: Bool { self.info.kind == .symlink }
+    fileprivate var isSpecial: Bool { ![.file, .directory, .symlink].contains(self.info.kind) }
 }

@@ -48,7 +48,7 @@ struct TreeBatch {
     /// All is published, though the last names may not be durable.
     var isEmpty: Bool { self.actions.isEmpty && !self.isBusy }
     /// Whether nothing more can be taken before something is published, with so many files that are being made.
-    func isSaturated(with coming: Int) -> Bool { self.isFull(with: coming) && self.isBusy }
+    func isSaturated(with coming: Int) -> Bool { self.isFull(with: coming) && (self.isBusy || coming > 0) }
 
     private func isFull(with coming: Int) -> Bool {
         let count = self.actions.count + coming

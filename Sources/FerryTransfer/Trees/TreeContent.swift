@@ -211,7 +211,12 @@ struct TreeContent {
     ///
     /// - Throws: what syncing failed with, and making a file if the next would fail as well.
     mutating func refresh() throws(FerryError) {
-        for (file, result) in self.writers.take() { try self.made(file, result) }
+        var failure: FerryError?
+        for (file, result) in self.writers.take() {
+            // The others are whole.
+            do throws(FerryError) { try self.made(file, result) } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
         for (subject, error) in try self.batch.take() {
             if let error { self.failures.append((subject.path, error)) }
             subject.directory.pending -= 1

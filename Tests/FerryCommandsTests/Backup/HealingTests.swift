@@ -113,7 +113,9 @@ import Testing
                 try bytes.write(to: URL(fileURLWithPath: file))
                 try RepositoryFiles.removeIndex(of: daemon)
             }
-            #expect(try await daemon.snapshots().count == 1)
+            let list = try await daemon.ferry("snapshots", "nas:laptops", "--json")
+            #expect(list.status == 3, "\(list.text)\(list.errors)")
+            #expect(try list.events().count(where: { $0["event"] as? String == "snapshot" }) == 1)
             let text = try await daemon.log.text(matching: "snapshots cannot be read")
             #expect(text.contains("repository=laptops snapshots=1"), "\(text)")
         }

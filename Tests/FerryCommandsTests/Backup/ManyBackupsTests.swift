@@ -110,7 +110,7 @@ import Testing
             }
             #expect(try await daemon.ferryd("repository", "remove", "laptops").status == 0)
             let free = try await daemon.run("ferryd", ["verify", "same", "--read-data"] + other)
-            #expect(free.status == 0 && free.text.contains("1 snapshots"), "\(free.text)\(free.errors)")
+            #expect(free.status == 0 && free.text.contains("1 snapshot"), "\(free.text)\(free.errors)")
         }
     }
 }

@@ -45,13 +45,14 @@ import Testing
         var start = 0
         for (number, content) in contents.enumerated() {
             let id = ChunkID.hashing(content)
-            let part = try #require(BlockPart(id, at: start, in: block))
+            let part = try #require(BlockPart(id, length: content.count, at: start, in: block))
             #expect(part.number == number && part.start == start)
-            #expect(BlockPart(id, at: start + 1, in: block) == nil)
-            #expect(BlockPart(ChunkID.hashing([1]), at: start, in: block) == nil)
+            #expect(BlockPart(id, length: content.count, at: start + 1, in: block) == nil)
+            #expect(BlockPart(id, length: content.count - 1, at: start, in: block) == nil)
+            #expect(BlockPart(ChunkID.hashing([1]), length: content.count, at: start, in: block) == nil)
             start += content.count
         }
-        #expect(BlockPart(ChunkID.hashing(contents[0]), at: start, in: block) == nil)
+        #expect(BlockPart(ChunkID.hashing(contents[0]), length: contents[0].count, at: start, in: block) == nil)
     }
 
     @Test func aSumThatDiffersShows() throws {

@@ -86,7 +86,9 @@ struct PullEntryTransfer: Transfer {
         }
         summary.tree = nil
         if change == nil { summary = .unchanged(try await connection.stat(self.source).size) }
-        if context.wantsSHA256 { summary.sha256 = try self.sum() }
+        // Links and special files have none.
+        let isFile = try RootDirectory(path: directory.bytes).openTree(.root).info(name)?.kind == .file
+        if context.wantsSHA256, isFile { summary.sha256 = try self.sum() }
         return summary
     }
 
