@@ -228,15 +228,13 @@ package final class SnapshotTree: TreeSource {
         guard !self.filter.isEmpty else { return true }
         do throws(FerryError) {
             var level = try self.filter.top(ignoreFile: nil)
-            var here = top
-            for name in path.split(separator: UInt8(ascii: "/")) {
-                here += name
-                let entry = try self.content.entry(at: here)
-                guard !level.excludes(entry.name, entry.info) else { return false }
-                level = try level.entering(entry.name, ignoreFile: nil, named: "")
-                here.append(UInt8(ascii: "/"))
+            var names = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map(Array.init)
+            guard let last = names.popLast() else { return false }
+            for name in names {
+                guard !level.excludes(name, isDirectory: true) else { return false }
+                level = try level.entering(name, ignoreFile: nil, named: "")
             }
-            return true
+            return !level.excludes(last, try self.content.entry(at: top + path).info)
         } catch {
             // It is told what is wrong where it lies.
             return false
