@@ -38,7 +38,7 @@ import Testing
     }
 
     /// Nobody reads, sends or stores what is not there.
-    @Test(.timeLimit(.minutes(2))) func aTebibyteOfHoles() async throws {
+    @Test(.timeLimit(.minutes(5))) func aTebibyteOfHoles() async throws {
         var generator = SeededGenerator(seed: 3)
         let data = (0..<64).map { (($0 << 34) + 4096 * $0)..<(($0 << 34) + 4096 * $0 + 16_384) }
         try await TestDaemon.withRepository { daemon in

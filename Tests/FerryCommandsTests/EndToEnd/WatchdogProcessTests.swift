@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// A service manager's side of the watchdog.
-@Suite(.timeLimit(.minutes(2))) struct WatchdogProcessTests {
+@Suite(.timeLimit(.minutes(5))) struct WatchdogProcessTests {
     @Test func theDaemonPingsOnlyWhileItsAccountsAnswer() async throws {
         let manager = try NotifySocket()
         let settings = ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "20000"]
