@@ -6,7 +6,7 @@ import NIOCore
 import Testing
 
 /// Many at once.
-@Suite(.timeLimit(.minutes(Soak.count(2, soak: 60)))) struct CrowdTests {
+@Suite(.timeLimit(.minutes(Soak.count(5, soak: 60)))) struct CrowdTests {
     private static let roomy = [
         "FERRY_LIMITS_CONNECTIONS": "4000", "FERRY_LIMITS_CONNECTIONS_PER_ADDRESS": "4000",
         "FERRY_LIMITS_UNAUTHENTICATED": "4000",

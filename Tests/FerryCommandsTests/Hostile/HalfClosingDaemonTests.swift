@@ -8,7 +8,7 @@ import Testing
 
 /// Daemons that end their direction of a connection in the middle, and go on reading: the client waits for nothing that cannot
 /// come any more, says what happened, and leaves nothing half.
-@Suite(.timeLimit(.minutes(Soak.count(3, soak: 20)))) struct HalfClosingDaemonTests {
+@Suite(.timeLimit(.minutes(Soak.count(5, soak: 20)))) struct HalfClosingDaemonTests {
     /// How the direction ends.
     enum Manner: String, CaseIterable, Sendable {
         /// With TLS's own word for it.

@@ -6,7 +6,7 @@ import NIOCore
 import Testing
 
 /// The corpora of the frame decoder and of the messages, and mutants of them, sent over TCP to a real daemon.
-@Suite(.timeLimit(.minutes(Soak.count(2, soak: 120)))) struct LiveFuzzTests {
+@Suite(.timeLimit(.minutes(Soak.count(5, soak: 120)))) struct LiveFuzzTests {
     /// Where in a connection's life the bytes come.
     enum Stage: String, CaseIterable {
         case beforeTheHello, afterTheHello, withinAPush, withinAPull, withinAPushOfATree, withinAPullOfATree

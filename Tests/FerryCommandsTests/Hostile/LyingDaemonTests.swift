@@ -10,7 +10,7 @@ import Testing
 
 /// Daemons that lie to the real client: it writes only what it asked for and was shown to be right, and ends with the
 /// status that says why.
-@Suite(.timeLimit(.minutes(Soak.count(2, soak: 20)))) struct LyingDaemonTests {
+@Suite(.timeLimit(.minutes(Soak.count(5, soak: 20)))) struct LyingDaemonTests {
     private static let old = Array("the old file".utf8)
     private static let chunks = WireChunk.cut(Array(TestDaemon.noise(300_000)))
 

@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 /// Daemons that lie on connections that the real client has joined to a pull.
-@Suite(.timeLimit(.minutes(Soak.count(2, soak: 20)))) struct LyingJoinTests {
+@Suite(.timeLimit(.minutes(Soak.count(5, soak: 20)))) struct LyingJoinTests {
     private static let old = Array("the old file".utf8)
     private static let chunks = WireChunk.cut(Array(TestDaemon.noise(300_000)))
 

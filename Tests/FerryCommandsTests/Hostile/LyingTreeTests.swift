@@ -6,7 +6,7 @@ import SwiftProtobuf
 import Testing
 
 /// Daemons that lie about a tree to the real client: whatever they tell of, nothing outside the target is touched.
-@Suite(.timeLimit(.minutes(Soak.count(2, soak: 20)))) struct LyingTreeTests {
+@Suite(.timeLimit(.minutes(Soak.count(5, soak: 20)))) struct LyingTreeTests {
     private static let content = Array("five!".utf8)
     private static let chunks = [WireChunk(content)]
     /// Where an absolute name would lead.
