@@ -10,6 +10,7 @@ struct KeptBlocks {
         let block: StoredBlock
         /// By their numbers in the block.
         var chunks: [Int: SourceReader.Chunk]
+        var isWhole: Bool { self.chunks.count == self.block.header.parts.count }
     }
 
     /// Complete, in the order in which they became so.
@@ -27,16 +28,11 @@ struct KeptBlocks {
 
     /// Takes a chunk that is wanted.
     mutating func append(_ chunk: SourceReader.Chunk, _ part: BlockPart) {
-        if let place = self.parts.lastIndex(where: { $0.block === part.block && $0.chunks[part.number] == nil }) {
-            self.parts[place].chunks[part.number] = chunk
-            if self.parts[place].chunks.count == part.block.header.parts.count {
-                self.whole.append(self.parts.remove(at: place))
-            }
-        } else if part.block.header.parts.count == 1 {
-            self.whole.append(Group(block: part.block, chunks: [part.number: chunk]))
-        } else {
-            self.parts.append(Group(block: part.block, chunks: [part.number: chunk]))
-        }
+        let known = self.parts.lastIndex { $0.block === part.block && $0.chunks[part.number] == nil }
+        let place = known ?? self.parts.count
+        if known == nil { self.parts.append(Group(block: part.block, chunks: [:])) }
+        self.parts[place].chunks[part.number] = chunk
+        if self.parts[place].isWhole { self.whole.append(self.parts.remove(at: place)) }
     }
 
     /// Takes the next whole block out.

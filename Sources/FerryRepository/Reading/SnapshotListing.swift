@@ -46,9 +46,6 @@ extension SnapshotListing {
 }
 
 extension Repository: SnapshotListing {
-    /// How many could not be read when it was opened: they are in no list.
-    package var unreadableSnapshots: Int { self.commits.withLock { $0.damaged.count } }
-
     package func snapshots(
         _ selection: SnapshotSelection,
         after last: StoredSnapshot?,

@@ -52,9 +52,9 @@ package final class Repositories: Sendable {
         }
     }
 
-    /// Nobody who lists snapshots is told of one of which nothing can be read: not even whose it was is known.
+    /// Snapshots of which nothing can be read: not even whose they were is known.
     private func tell(_ record: ShareRecord, of repository: Repository) {
-        let count = repository.unreadableSnapshots
+        let count = repository.damagedSnapshots.count
         guard count > 0 else { return }
         self.log?.warning(
             "snapshots cannot be read",

@@ -13,6 +13,8 @@ struct SnapshotFiles {
 
     /// Bytes of chunks that are read together, so that each block in which some of them lie is read once.
     static let window = 2 << 20
+    /// Bytes that a window may hold in memory: blocks that are kept of which half is asked for.
+    static let longestWindow = 2 * window
 
     /// What is to be told, in order.
     private enum Step {

@@ -252,7 +252,7 @@ package final class SnapshotTree: TreeSource {
     var isIdle: Bool { self.reader.isIdle }
     func read(isSlow: Bool) -> [Piece] { self.reader.next() }
     var number: Int { self.reader.number }
-    var longestSegment: Int { SnapshotFiles.window }
+    var longestSegment: Int { SnapshotFiles.longestWindow }
     var digest: RecipeDigest { self.reader.digest }
     var size: UInt64 { self.reader.size }
 

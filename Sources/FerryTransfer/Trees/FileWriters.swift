@@ -33,8 +33,8 @@ struct FileWriters {
     /// Files that are being made.
     private(set) var count = 0
 
-    /// - Parameter count: of the threads; with none, nothing is taken.
-    init(count: Int) { self.limit = count > 0 ? count + 1 : 0 }
+    /// - Parameter threads: how many; with none, nothing is taken.
+    init(threads: Int) { self.limit = threads > 0 ? threads + 1 : 0 }
 
     var isUsed: Bool { self.limit > 0 }
     var isEmpty: Bool { self.count == 0 }

@@ -55,7 +55,7 @@ struct TreeContent {
         // What lies beside one thing is not looked through for it.
         self.renamed = RenamedFiles(top, mayRead: options.mayRead && options.single == nil)
         self.batch = TreeBatch(top: top, mostFiles: options.batchFiles)
-        self.writers = FileWriters(count: options.writers)
+        self.writers = FileWriters(threads: options.writers)
         let machine = ReceiveMachine(limits: limits, announcedSize: nil, repeats: .resent)
         self.blocks = BlockReceiver(machine: machine, limits: limits, window: window)
     }

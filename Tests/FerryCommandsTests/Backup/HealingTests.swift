@@ -100,7 +100,7 @@ import Testing
         }
     }
 
-    /// A snapshot of which nothing can be read is in no list: the daemon's log says that there is one.
+    /// A snapshot of which nothing can be read is named by who lists them, and the daemon's log says that there is one.
     @Test func aSnapshotThatCannotBeReadIsInTheLog() async throws {
         try await TestDaemon.withRepository { daemon in
             _ = try daemon.place("tree/file")
